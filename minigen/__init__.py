@@ -1,0 +1,51 @@
+"""minigen: learn how images are generated, with an autograd engine written from scratch.
+
+``import minigen`` gives what ``import torch`` gives: tensors, their functions, and gradients.  Layers are in
+`minigen.nn`, optimisers in `minigen.optim`, data sets in `minigen.data`, whole systems in `minigen.models`.
+"""
+
+from numpy import dtype
+
+from minigen.backend import (
+    Device as device,
+)
+from minigen.backend import (
+    Generator,
+    array_module,
+    get_rng_state,
+    manual_seed,
+    set_rng_state,
+)
+from minigen.creation import *  # noqa: F403
+from minigen.engine import (
+    Function,
+    enable_grad,
+    grad,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from minigen.namespace import *  # noqa: F403
+from minigen.tensor import (
+    Tensor,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    promote_types,
+    result_type,
+    uint8,
+)
+
+bool, half, float, double, int, long = (
+    dtype("bool"),
+    float16,
+    float32,
+    float64,
+    int32,
+    int64,
+)
+inference_mode = no_grad

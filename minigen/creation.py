@@ -1,0 +1,279 @@
+"""Tensors made from data, from a rule, or from random numbers, as PyTorch's functions of the same names.
+
+Floating-point tensors are float32 unless a dtype is given.  Random numbers are drawn on the host, from the
+global generator or the one given, and then moved, so that every device starts from the same ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigen.backend import Array, Generator, to_device
+from minigen.backend import generator as global_generator
+from minigen.tensor import Tensor, _as_tensor, _drawn, _sizes, bool_, float32, int64
+
+__all__ = [
+    "arange",
+    "as_tensor",
+    "bernoulli",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_numpy",
+    "full",
+    "full_like",
+    "linspace",
+    "ones",
+    "ones_like",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
+
+
+def _finish(array: Array, device: str | None, requires_grad: bool) -> Tensor:
+    return Tensor(to_device(array, device), requires_grad=requires_grad)
+
+
+def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Copy data into a new tensor.
+
+    Parameters
+    ----------
+    data : number, nested sequence, numpy.ndarray or Tensor
+        Python floats become float32, integers int64, bools bool; arrays keep their dtype.
+    dtype : dtype, optional
+        Another type of the elements.
+    device : str, optional
+        ``"cpu"`` (default) or ``"cuda"``.
+    requires_grad : bool, default False
+        Whether gradients shall flow to it; floating-point tensors only.
+
+    Raises
+    ------
+    ValueError
+        If nested sequences differ in length.
+    TypeError
+        If the data are no numbers.
+
+    Examples
+    --------
+    >>> tensor([[1, 2], [3, 4]], dtype=float32)
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    if isinstance(data, Tensor):
+        device = data.device if device is None else device
+        array = data.array
+    elif isinstance(data, (list, tuple)) and _holds_tensors(data):
+        array = np.asarray([tensor(item).cpu().array for item in data])
+    elif hasattr(data, "__cuda_array_interface__"):
+        array, device = data, device or "cuda"
+    else:
+        array = _from_python(data)
+    array = array.astype(array.dtype if dtype is None else np.dtype(dtype), copy=True)
+    return _finish(array, device, requires_grad)
+
+
+def _holds_tensors(data: Any) -> bool:
+    return any(
+        isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and _holds_tensors(item)) for item in data
+    )
+
+
+def _from_python(data: Any) -> np.ndarray:
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise ValueError("tensor: the nested sequences differ in length, so they form no array") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"tensor: numbers are wanted, not {type(data).__name__} of {array.dtype}")
+    if not isinstance(data, (np.ndarray, np.generic)) and (array.dtype.kind == "f" or not array.size):
+        array = array.astype(float32)
+    return array
+
+
+def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """As `tensor`, but without copying where nothing changes."""
+    if isinstance(data, Tensor):
+        return data.to(dtype=dtype, device=device)
+    if isinstance(data, np.ndarray):
+        return from_numpy(data).to(dtype=dtype, device=device)
+    return tensor(data, dtype, device)
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """Wrap a NumPy array: the tensor shares its memory and keeps its dtype."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: a numpy.ndarray is wanted, not {type(array).__name__}")
+    return Tensor(array)
+
+
+# --- constant and regular values ---
+
+
+def zeros(*size: Any, dtype: Any = float32, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Zeros: ``zeros(2, 3)`` or ``zeros((2, 3))``."""
+    return _finish(np.zeros(_shape("zeros", size), dtype or float32), device, requires_grad)
+
+
+def ones(*size: Any, dtype: Any = float32, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Ones."""
+    return _finish(np.ones(_shape("ones", size), dtype or float32), device, requires_grad)
+
+
+def empty(*size: Any, dtype: Any = float32, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Whatever the memory holds."""
+    return _finish(np.empty(_shape("empty", size), dtype or float32), device, requires_grad)
+
+
+def full(
+    size: Any, fill_value: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """One number, everywhere."""
+    value = _as_tensor("full", fill_value)
+    array = np.full(_shape("full", (size,)), value.item(), dtype or value.dtype)
+    return _finish(array, device, requires_grad)
+
+
+def eye(n: int, m: int | None = None, dtype: Any = float32, device: str | None = None) -> Tensor:
+    """The identity matrix, (n, m)."""
+    return _finish(np.eye(n, m, dtype=dtype or float32), device, False)
+
+
+def arange(
+    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: str | None = None
+) -> Tensor:
+    """Numbers from ``start`` to before ``end`` in steps; int64 if all three are integers, else float32."""
+    if end is None:
+        start, end = 0, start
+    if step == 0 or (end - start) / step < 0:
+        raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
+    whole = all(isinstance(n, (int, np.integer)) for n in (start, end, step))
+    return _finish(np.arange(start, end, step).astype(dtype or (int64 if whole else float32)), device, False)
+
+
+def linspace(start: float, end: float, steps: int, dtype: Any = float32, device: str | None = None) -> Tensor:
+    """``steps`` numbers at equal distances, both ends included."""
+    return _finish(np.linspace(start, end, steps, dtype=dtype or float32), device, False)
+
+
+def _like(name: str, x: Tensor, make: Any, dtype: Any, requires_grad: bool) -> Tensor:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name}: a Tensor is wanted, not {type(x).__name__}")
+    return _finish(make(x.cpu().array, dtype=dtype or x.dtype), x.device, requires_grad)
+
+
+def zeros_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of another tensor's shape, dtype, memory layout and device."""
+    return _like("zeros_like", input, np.zeros_like, dtype, requires_grad)
+
+
+def ones_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones of another tensor's shape, dtype, memory layout and device."""
+    return _like("ones_like", input, np.ones_like, dtype, requires_grad)
+
+
+def empty_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uninitialised memory of another tensor's shape, dtype, layout and device."""
+    return _like("empty_like", input, np.empty_like, dtype, requires_grad)
+
+
+def full_like(input: Tensor, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """One number in another tensor's shape, dtype, memory layout and device."""
+    return empty_like(input, dtype).fill_(fill_value).requires_grad_(requires_grad)
+
+
+# --- random values ---
+
+
+def _shape(name: str, size: Any) -> tuple[int, ...]:
+    shape = _sizes(size)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"{name}: lengths must not be negative, but the shape is {shape}")
+    return shape
+
+
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = float32,
+    device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers uniformly distributed in [0, 1)."""
+    draw = (generator or global_generator).numpy.random(
+        _shape("rand", size), _drawn(np.dtype(dtype or float32))
+    )
+    return _finish(draw.astype(dtype or float32, copy=False), device, requires_grad)
+
+
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = float32,
+    device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers from the standard normal distribution."""
+    source = (generator or global_generator).numpy
+    draw = source.standard_normal(_shape("randn", size), _drawn(np.dtype(dtype or float32)))
+    return _finish(draw.astype(dtype or float32, copy=False), device, requires_grad)
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = int64,
+    device: str | None = None,
+) -> Tensor:
+    """Integers from ``low`` to ``high - 1``: ``randint(10, (2, 3))`` or ``randint(0, 10, (2, 3))``."""
+    if size is None:
+        low, high, size = 0, low, high
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"randint: size must be a tuple, not {size!r}")
+    if low >= high:
+        raise ValueError(f"randint: there is no integer from {low} to below {high}")
+    draw = (generator or global_generator).numpy.integers(low, high, _shape("randint", (size,)))
+    return _finish(draw.astype(dtype or int64), device, False)
+
+
+def randperm(n: int, generator: Generator | None = None, device: str | None = None) -> Tensor:
+    """The integers 0 ... n - 1 in random order."""
+    return _finish((generator or global_generator).numpy.permutation(n).astype(int64), device, False)
+
+
+def rand_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uniform numbers in [0, 1) in another tensor's shape, dtype and device."""
+    return rand(input.shape, dtype=dtype or input.dtype, device=input.device, requires_grad=requires_grad)
+
+
+def randn_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Standard normal numbers in another tensor's shape, dtype and device."""
+    return randn(input.shape, dtype=dtype or input.dtype, device=input.device, requires_grad=requires_grad)
+
+
+def randint_like(input: Tensor, low: int, high: Any = None) -> Tensor:
+    """Random integers in another tensor's shape, dtype and device."""
+    if high is None:
+        low, high = 0, low
+    return randint(low, high, input.shape, dtype=input.dtype, device=input.device)
+
+
+def bernoulli(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that each element names, else 0; no gradient."""
+    if bool(((input < 0) | (input > 1)).any()):
+        raise ValueError("bernoulli: probabilities must lie in [0, 1]")
+    draw = rand(input.shape, generator=generator, dtype=input.dtype, device=input.device)
+    return (draw < input).to(dtype=bool_).to(dtype=input.dtype)

@@ -1,0 +1,566 @@
+"""The engine: functions that remember how they were applied, and the walk back through them.
+
+A `Function` applied to tensors is one node of the graph: it knows its inputs, and its output knows it
+(``output.grad_fn``).  `grad` and `backward` visit the nodes from the last call to the first and hand each one
+the gradient of its output; the node answers with the gradients of its inputs.  Because ``backward`` is written
+with tensors, its own calls can be recorded too, and so there are gradients of gradients, of any order.
+
+The engine imports no Tensor: it knows tensors by their attributes only (``array``, ``requires_grad``,
+``grad_fn``, ``grad`` and a few private ones), and it knows no mathematics.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import weakref
+from collections.abc import Iterable, Sequence
+from contextlib import ContextDecorator
+from contextvars import ContextVar
+from typing import Any
+
+from minigen.backend import Array, array_module, device_of
+
+Tensor = Any  # the engine must not know the class; see the opening paragraph
+
+_recording: ContextVar[bool] = ContextVar("minigen_recording", default=True)  # one value per thread
+
+
+# --- grad mode ----------------------------------------------------------------------------------------------
+
+
+def is_grad_enabled() -> bool:
+    """Tell whether operations are recorded in this thread."""
+    return _recording.get()
+
+
+class _GradMode(ContextDecorator):
+    """Base of the context managers that switch recording on or off; each also decorates functions."""
+
+    mode = True
+
+    def __new__(cls, function=None):
+        self = super().__new__(cls)
+        return self if function is None else self(function)  # lets @no_grad do without parentheses
+
+    def __enter__(self):
+        self._before = _recording.get()
+        _recording.set(self.mode)
+        return self
+
+    def __exit__(self, *_):
+        _recording.set(self._before)
+
+    def _recreate_cm(self):
+        return type(self)()  # a fresh one for each call of a decorated function: recursion is safe
+
+
+class no_grad(_GradMode):
+    """Compute without recording: for evaluation and for updates of parameters.
+
+    A context manager and a decorator, as in PyTorch; it holds for the current thread.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> x = minigen.ones(2, requires_grad=True)
+    >>> with minigen.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    mode = False
+
+
+class enable_grad(_GradMode):
+    """Record again inside a `no_grad` block.  A context manager and a decorator."""
+
+    mode = True
+
+
+class set_grad_enabled(_GradMode):
+    """Record or not, as ``mode`` says: from now on, or for the length of a ``with`` block."""
+
+    def __new__(cls, mode: bool):
+        return super().__new__(cls)
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = bool(mode)
+        self._before = _recording.get()
+        _recording.set(self.mode)
+
+    def __enter__(self):
+        _recording.set(self.mode)  # what to go back to was noted when the object was made
+        return self
+
+    def __call__(self, function):
+        _recording.set(self._before)  # as a decorator it is about the function's body, not about now
+        return (enable_grad if self.mode else no_grad)(function)
+
+
+# --- functions ----------------------------------------------------------------------------------------------
+
+
+class Function:
+    """One application of a differentiable function: a node of the graph.
+
+    A subclass writes two methods:
+
+    ``forward(self, *arrays)``
+        arrays in, array out (NumPy or CuPy, one text for both).
+    ``backward(self, grad)``
+        the gradient with respect to the output in, the gradients with respect to the inputs out, one for each
+        (None where there is none): Tensors, computed with differentiable operations only.
+
+    Tensors are positional, options are keywords and become attributes: ``Scale.apply(x, factor=3.0)``.
+
+    Because ``backward`` speaks Tensor, gradients of gradients exist.  It may use ``grad``, ``self.inputs``,
+    ``self.output`` and constants (options, shapes, masks, indices), but no *array* that ``forward`` computed
+    from its inputs: the derivative through that array would be lost in silence.
+
+    Where time can be saved, a subclass adds ``backward_arrays(self, grad)``, the same on raw arrays; the
+    engine takes it when nothing is being recorded, and there arrays kept by ``forward`` may be used.
+
+    Attributes
+    ----------
+    inputs : tuple of Tensor
+        What the function was applied to; None once the graph has been freed.
+    needs_input_grad : tuple of bool
+        Set before ``backward`` is called: which gradients somebody will use.
+    view : bool
+        Class attribute: True where ``forward`` may return a view of its first input.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> class Cube(minigen.Function):
+    ...     def forward(self, x):
+    ...         return x**3
+    ...     def backward(self, grad):
+    ...         (x,) = self.inputs
+    ...         return grad * 3 * x**2
+    >>> x = minigen.tensor(2.0, requires_grad=True)
+    >>> minigen.grad(Cube.apply(x), x)[0].item()
+    12.0
+    """
+
+    view = False
+    backward_arrays: Any = None
+    inputs: tuple[Tensor, ...] | None = None
+    needs_input_grad: tuple[bool, ...] = ()
+    order = 0
+    _calls = itertools.count(1)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("forward", "backward"):
+            if isinstance(cls.__dict__.get(name), (staticmethod, classmethod)):
+                raise TypeError(
+                    f"{cls.__name__}.{name} is a static method, as in PyTorch; here the node itself takes the "
+                    "place of ctx: write `def forward(self, x)` and `def backward(self, grad)`, read inputs from "
+                    "self.inputs instead of ctx.saved_tensors, and keep options as attributes of self"
+                )
+
+    @classmethod
+    def apply(cls, *inputs: Tensor, **options: Any) -> Any:
+        """Compute the function's value and, where an input requires grad, remember the call."""
+        call = cls()
+        if options:
+            call.__dict__.update(options)
+        try:
+            arrays = [tensor.array for tensor in inputs]
+            first = inputs[0]
+        except (AttributeError, IndexError):
+            raise _not_tensors(cls.__name__, inputs) from None
+        kind = type(arrays[0])
+        for array in arrays:
+            if type(array) is not kind:
+                raise _mixed_devices(cls.__name__, arrays)
+
+        array = call.forward(*arrays)
+        if type(array) is not kind:  # NumPy's reductions return scalars
+            array = array_module(arrays[0]).asarray(array)
+        output = first._wrap(array)
+        if cls.view and array_module(array).may_share_memory(array, arrays[0]):
+            output._counter = first._counter
+
+        if _recording.get() and any([tensor.requires_grad for tensor in inputs]):
+            call.inputs = inputs
+            call._versions = [tensor._counter[0] for tensor in inputs]
+            call._versions.append(output._counter[0])
+            call._output = weakref.ref(output)  # weak: no cycle, a graph dies with its last user
+            call.order = next(Function._calls)
+            output._made_by(call)
+        return output
+
+    @property
+    def output(self) -> Any:
+        """The tensor that this call made."""
+        return self._output()
+
+    def forward(self, *arrays: Array) -> Array:
+        """Compute the output array from the input arrays."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward(self, *arrays)")
+
+    def backward(self, grad: Tensor) -> Any:
+        """Return the gradient with respect to each input, given the one with respect to the output."""
+        raise NotImplementedError(f"{type(self).__name__} must define backward(self, grad)")
+
+    def reads(self) -> Sequence[int]:
+        """Which inputs' *values* ``backward`` reads, by index; -1 is the output.  Default: every input.
+
+        These may not change between forward and backward, and a call that reads none survives the freeing of
+        its graph.
+        """
+        return range(len(self.inputs or ()))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def _free(self) -> None:
+        """Forget everything but the place in the order of calls."""
+        order = self.order
+        self.__dict__.clear()
+        self.order = order
+
+    def _check_versions(self) -> None:
+        """Refuse to use values that changed since the call was made."""
+        for i in self.reads():
+            tensor = self.output if i == -1 else self.inputs[i]
+            if tensor._counter[0] != self._versions[i]:
+                raise _changed(self, tensor, i)
+
+
+def _not_tensors(name: str, inputs: tuple) -> TypeError:
+    if not inputs:
+        return TypeError(f"{name}.apply needs at least one tensor")
+    i, wrong = next((i, x) for i, x in enumerate(inputs) if not hasattr(x, "array"))
+    return TypeError(
+        f"{name}: argument {i} is of type {type(wrong).__name__}, but a Tensor is wanted; make one with "
+        "minigen.tensor(data) (tensors are positional, options go by keyword)"
+    )
+
+
+def _mixed_devices(name: str, arrays: list) -> RuntimeError:
+    places = ", ".join(f"argument {i} is on {device_of(a)}" for i, a in enumerate(arrays))
+    return RuntimeError(
+        f"{name}: all tensors must be on one device, but {places}; move them with .to(device)"
+    )
+
+
+def _changed(call: Function, tensor: Tensor, i: int) -> RuntimeError:
+    what = "its output" if i == -1 else f"its input {i}"
+    name = f" '{tensor.name}'" if getattr(tensor, "name", None) else ""
+    return RuntimeError(
+        f"{type(call).__name__}: {what}{name} of shape {tensor.shape} was changed in place between forward and "
+        "backward (by an optimizer's step, copy_ or another in-place operation), so its gradient would be wrong; "
+        "call backward() before the change, or compute the forward pass again after it"
+    )
+
+
+# --- the walk back ------------------------------------------------------------------------------------------
+
+
+class _Arrival:
+    """The gradient that has reached a tensor so far.  Holds the tensor, so that its id stays its own.
+
+    ``owned`` says that the array was allocated during this walk and is known to nobody else: only then may
+    further gradients be added in place, and only then may a leaf keep it as its ``.grad``.
+    """
+
+    __slots__ = ("tensor", "grad", "owned")
+
+    def __init__(self, tensor: Tensor, grad: Tensor, owned: bool) -> None:
+        self.tensor, self.grad, self.owned = tensor, grad, owned
+
+    def add(self, grad: Tensor) -> None:
+        if self.owned and not _recording.get():
+            mine = self.grad.array
+            array_module(mine).add(mine, grad.array, out=mine)
+        else:
+            self.grad = self.grad + grad
+            self.owned = True
+
+    def run_hooks(self) -> None:
+        for hook in list((self.tensor._hooks or {}).values()):
+            replaced = hook(self.grad)
+            if replaced is not None:
+                _check_gradient(replaced, self.tensor, "a hook")
+                self.grad, self.owned = replaced, False
+
+
+class _Walk:
+    """One pass back through the graph.
+
+    Parameters
+    ----------
+    targets : list of Tensor or None
+        The tensors whose gradients are wanted; None means all leaves (and tensors that retain their grad).
+    """
+
+    def __init__(self, outputs, seeds, targets, create_graph, retain_graph):
+        self.targets = None if targets is None else {id(t) for t in targets}
+        self.useful = None if targets is None else _calls_leading_to(self.targets, outputs)
+        self.create_graph, self.retain_graph = create_graph, retain_graph
+        self.reached: dict[int, _Arrival] = {}
+        self.found: dict[int, _Arrival] = {}
+        self.queue: list[tuple[int, Tensor]] = []  # ordered by call number, the latest first
+        before = _recording.get()
+        _recording.set(create_graph)
+        try:
+            for tensor, seed in zip(outputs, seeds, strict=True):
+                self._receive(tensor, seed, owned=False)
+            while self.queue:
+                self._visit(heapq.heappop(self.queue)[1])
+            for arrival in self.reached.values():  # only leaves are left
+                self._settle(arrival)
+        finally:
+            _recording.set(before)
+
+    def _receive(self, tensor: Tensor, grad: Tensor, owned: bool) -> None:
+        arrival = self.reached.get(id(tensor))
+        if arrival is not None:
+            arrival.add(grad)
+            return
+        self.reached[id(tensor)] = _Arrival(tensor, grad, owned)
+        if tensor.grad_fn is not None:
+            heapq.heappush(self.queue, (-tensor.grad_fn.order, tensor))
+
+    def _settle(self, arrival: _Arrival) -> None:
+        """The gradient of this tensor is complete: run its hooks, and keep it if somebody wants it."""
+        tensor = arrival.tensor
+        if tensor._hooks:
+            arrival.run_hooks()
+        if self.targets is None:
+            wanted = tensor.grad_fn is None or tensor.retains_grad
+        else:
+            wanted = id(tensor) in self.targets
+        if wanted:
+            self.found[id(tensor)] = arrival
+
+    def _visit(self, tensor: Tensor) -> None:
+        """Hand the complete gradient of ``tensor`` to the call that made it, and pass on what it returns."""
+        arrival = self.reached.pop(id(tensor))
+        self._settle(arrival)
+        call, grad = tensor.grad_fn, arrival.grad
+        if self.useful is not None and call not in self.useful:
+            return
+        inputs = call.inputs
+        if inputs is None:
+            raise _freed(call)
+        call._check_versions()
+        call.needs_input_grad = tuple([self._needs(x) for x in inputs])
+        grads = self._gradients(call, grad)
+        for i, (x, g) in enumerate(zip(inputs, grads, strict=True)):
+            if g is None or not call.needs_input_grad[i]:
+                continue
+            _check_gradient(g, x, f"{type(call).__name__}.backward")
+            owned = x.grad_fn is None and _is_private(g, (grad, tensor, *inputs, *grads[:i], *grads[i + 1 :]))
+            self._receive(x, g, owned)
+        if not self.retain_graph and call.reads():
+            call._free()
+
+    def _needs(self, x: Tensor) -> bool:
+        if self.useful is None:
+            return x.requires_grad
+        return id(x) in self.targets or x.grad_fn in self.useful
+
+    def _gradients(self, call: Function, grad: Tensor) -> tuple:
+        """Call ``backward``, or its first-order shortcut where nothing records, and check the number."""
+        if call.backward_arrays is not None and not self.create_graph:
+            grads = tuple([None if a is None else grad._wrap(a) for a in call.backward_arrays(grad.array)])
+        else:
+            grads = call.backward(grad)
+            if not isinstance(grads, tuple):
+                grads = (grads,)
+        if len(grads) != len(call.inputs):
+            raise RuntimeError(
+                f"{type(call).__name__}.backward returned {len(grads)} gradients for {len(call.inputs)} inputs; "
+                "return one for each, None where there is none"
+            )
+        return grads
+
+
+def _calls_leading_to(targets: set[int], outputs: Sequence[Tensor]) -> set[Function]:
+    """The calls through which a gradient must pass on its way from ``outputs`` to the targets."""
+    calls: set[Function] = set()
+    stack = [t.grad_fn for t in outputs if t.grad_fn is not None]
+    while stack:
+        call = stack.pop()
+        if call in calls:
+            continue
+        if call.inputs is None:
+            raise _freed(call)
+        calls.add(call)
+        stack.extend(x.grad_fn for x in call.inputs if x.grad_fn is not None)
+    useful: set[Function] = set()
+    for call in sorted(calls, key=lambda c: c.order):  # earliest first: inputs before what uses them
+        if any(id(x) in targets or x.grad_fn in useful for x in call.inputs or ()):
+            useful.add(call)
+    return useful
+
+
+def _freed(call: Function) -> RuntimeError:
+    return RuntimeError(
+        f"backward a second time through {type(call).__name__}, whose graph was freed by the first; "
+        "compute the forward pass again, or give retain_graph=True to the first backward"
+    )
+
+
+def _check_gradient(g: Tensor, x: Tensor, source: str) -> None:
+    if not hasattr(g, "array"):
+        raise TypeError(
+            f"{source} returned a {type(g).__name__} where a Tensor is wanted: "
+            "compute gradients with Tensor operations, so that they can be differentiated again"
+        )
+    if g.shape != x.shape or g.dtype != x.dtype:
+        raise RuntimeError(
+            f"{source} returned a gradient of shape {g.shape} and dtype {g.dtype} "
+            f"for an input of shape {x.shape} and dtype {x.dtype}; the two must agree"
+        )
+
+
+def _is_private(grad: Tensor, others: Iterable[Tensor | None]) -> bool:
+    """True if nobody else can see the memory of ``grad``: it may be kept and written to."""
+    share = array_module(grad.array).may_share_memory
+    return not any(other is not None and share(grad.array, other.array) for other in others)
+
+
+# --- what people call ---------------------------------------------------------------------------------------
+
+
+def _seeds(name: str, outputs: list, grad_outputs: list) -> list[Tensor]:
+    """Check where a walk is to start; fill in 1 for scalars without a given gradient."""
+    if len(outputs) != len(grad_outputs):
+        raise ValueError(f"{name}: {len(outputs)} outputs, but {len(grad_outputs)} gradients for them")
+    seeds = []
+    for output, seed in zip(outputs, grad_outputs, strict=True):
+        if not hasattr(output, "grad_fn"):
+            raise TypeError(f"{name}: a {type(output).__name__} is no Tensor, so it has no gradient")
+        if not output.requires_grad:
+            raise RuntimeError(
+                f"{name}: this tensor of shape {output.shape} does not require grad: nothing it was computed from "
+                "does, or it was made under no_grad() or by detach()"
+            )
+        if seed is None:
+            if output.array.size != 1:
+                raise RuntimeError(
+                    f"{name}: a gradient starts from one number, but this tensor has shape {output.shape}; "
+                    "reduce it first (.sum() or .mean()), or say how each element counts with grad_outputs"
+                )
+            seed = output._wrap(array_module(output.array).ones_like(output.array))
+        elif not hasattr(seed, "array"):
+            raise TypeError(f"{name}: grad_outputs must be Tensors, not {type(seed).__name__}")
+        elif seed.shape != output.shape or seed.dtype != output.dtype:
+            raise ValueError(
+                f"{name}: the given gradient is {seed.shape} {seed.dtype}, "
+                f"but the output is {output.shape} {output.dtype}"
+            )
+        seeds.append(seed)
+    return seeds
+
+
+def _as_list(tensors: Any) -> list:
+    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple:
+    r"""Return the gradients of ``outputs`` with respect to ``inputs``, and leave every ``.grad`` alone.
+
+    With outputs :math:`y_k` and weights :math:`v_k`, the gradient for an input x is
+    :math:`\sum_k v_k \, \partial y_k / \partial x`.
+
+    Parameters
+    ----------
+    outputs, inputs : Tensor or sequence of Tensor
+        Inputs may be leaves or tensors in the middle of the graph.
+    grad_outputs : Tensor or sequence of Tensor or None, optional
+        The weights v, of the outputs' shapes; may be left out for outputs of one element (then 1).
+    retain_graph : bool, optional
+        Keep the graph for a further walk.  Default: the value of ``create_graph``.
+    create_graph : bool, default False
+        Record the computation of the gradients, so that they can be differentiated again.
+    allow_unused : bool, default False
+        Return None for an input that the outputs do not depend on, instead of raising.
+
+    Returns
+    -------
+    tuple of Tensor
+        One gradient for each input, of its shape and dtype.
+
+    Raises
+    ------
+    RuntimeError
+        If an output does not require grad, is not scalar and has no weight, or if its graph was freed or an
+        input of it was changed in place.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> x = minigen.tensor(3.0, requires_grad=True)
+    >>> (slope,) = minigen.grad(x**3, x, create_graph=True)
+    >>> slope.item(), minigen.grad(slope, x)[0].item()
+    (27.0, 18.0)
+    """
+    outputs, inputs = _as_list(outputs), _as_list(inputs)
+    given = [None] * len(outputs) if grad_outputs is None else _as_list(grad_outputs)
+    seeds = _seeds("grad", outputs, given)
+    for i, x in enumerate(inputs):
+        if not getattr(x, "requires_grad", False):
+            raise RuntimeError(f"grad: input {i} does not require grad; make it with requires_grad=True")
+    keep = create_graph if retain_graph is None else retain_graph
+    found = _Walk(outputs, seeds, inputs, create_graph, keep).found
+    if not allow_unused:
+        for i, x in enumerate(inputs):
+            if id(x) not in found:
+                raise RuntimeError(
+                    f"grad: the outputs do not depend on input {i} (shape {x.shape}); "
+                    "give allow_unused=True to get None for it"
+                )
+    return tuple(found[id(x)].grad if id(x) in found else None for x in inputs)
+
+
+def backward(
+    output: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Add the gradient of ``output`` to the ``.grad`` of every leaf below it (or of ``inputs`` only).
+
+    Nothing is written unless the whole walk succeeds.  The parameters are those of `grad`.
+    """
+    seeds = _seeds("backward", [output], [gradient])
+    keep = create_graph if retain_graph is None else retain_graph
+    targets = None if inputs is None else _as_list(inputs)
+    for arrival in _Walk([output], seeds, targets, create_graph, keep).found.values():
+        _accumulate(arrival, create_graph)
+
+
+def _accumulate(arrival: _Arrival, create_graph: bool) -> None:
+    """Write a complete gradient into ``tensor.grad``, or add it to what is there."""
+    tensor, new = arrival.tensor, arrival.grad
+    old = tensor.grad
+    if create_graph:
+        tensor.grad = new if old is None else old + new
+    elif old is None:
+        if not arrival.owned:
+            xp = array_module(new.array)
+            copy = xp.empty_like(tensor.array)
+            copy[...] = new.array
+            new = new._wrap(copy)
+        tensor.grad = new
+    elif old.requires_grad:  # a recorded gradient: do not write into somebody's graph
+        tensor.grad = old.detach() + new
+    else:
+        array_module(old.array).add(old.array, new.array, out=old.array)
+        old.bump_version()

@@ -1,0 +1,109 @@
+"""Sums and extrema over axes, and the softmax family.
+
+``dim`` is a tuple of non-negative axes here: `minigen.tensor` has normalised it.
+"""
+
+from __future__ import annotations
+
+from minigen.backend import array_module
+from minigen.engine import Function
+
+
+def _kept(shape: tuple[int, ...], dim: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape after a reduction that leaves the reduced axes with length 1."""
+    return tuple(1 if i in dim else n for i, n in enumerate(shape))
+
+
+class Sum(Function):
+    """The sum over the axes ``dim``; filed with its adjoint, broadcasting."""
+
+    def forward(self, x):
+        return x.sum(axis=self.dim, keepdims=self.keepdim)
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        return grad.reshape(_kept(x.shape, self.dim)).broadcast_to(x.shape)
+
+    def reads(self):
+        return ()
+
+
+class _Extreme(Function):
+    """Base of amax and amin over the axes ``dim``: equal extremes share the gradient evenly, as in PyTorch."""
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        kept = _kept(x.shape, self.dim)
+        hit = x.detach() == self.output.detach().reshape(kept)
+        share = hit / hit.sum(dim=self.dim, keepdim=True)
+        return grad.reshape(kept) * share.to(grad.dtype)
+
+    def reads(self):
+        return (0, -1)
+
+
+class Amax(_Extreme):
+    """The largest element over the axes ``dim``."""
+
+    def forward(self, x):
+        return x.max(axis=self.dim, keepdims=self.keepdim)
+
+
+class Amin(_Extreme):
+    """The smallest element over the axes ``dim``."""
+
+    def forward(self, x):
+        return x.min(axis=self.dim, keepdims=self.keepdim)
+
+
+class LogSumExp(Function):
+    """log(sum(exp(x))) over the axes ``dim``, shifted by the maximum; its derivative is the softmax."""
+
+    def forward(self, x):
+        xp = array_module(x)
+        top = x.max(axis=self.dim, keepdims=True)
+        top = xp.where(xp.isfinite(top), top, 0).astype(x.dtype)  # all -inf: shifting would give NaN
+        total = top + xp.log(xp.exp(x - top).sum(axis=self.dim, keepdims=True))
+        return (
+            total if self.keepdim else total.reshape([n for i, n in enumerate(x.shape) if i not in self.dim])
+        )
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        kept = _kept(x.shape, self.dim)
+        return grad.reshape(kept) * (x - self.output.reshape(kept)).exp()
+
+    def reads(self):
+        return (0, -1)
+
+
+class Softmax(Function):
+    """exp(x) / sum(exp(x)) over the axis ``dim``."""
+
+    def forward(self, x):
+        e = array_module(x).exp(x - x.max(axis=self.dim, keepdims=True))
+        e /= e.sum(axis=self.dim, keepdims=True)
+        return e
+
+    def backward(self, grad):
+        y = self.output
+        return y * (grad - (grad * y).sum(dim=self.dim, keepdim=True))
+
+    def reads(self):
+        return (-1,)
+
+
+class LogSoftmax(Function):
+    """x - log(sum(exp(x))) over the axis ``dim``."""
+
+    def forward(self, x):
+        xp = array_module(x)
+        y = x - x.max(axis=self.dim, keepdims=True)
+        y -= xp.log(xp.exp(y).sum(axis=self.dim, keepdims=True))
+        return y
+
+    def backward(self, grad):
+        return grad - self.output.exp() * grad.sum(dim=self.dim, keepdim=True)
+
+    def reads(self):
+        return (-1,)

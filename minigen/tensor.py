@@ -1,0 +1,1195 @@
+"""The Tensor: an array that remembers how it was computed.  Every operator and method is in sight here.
+
+Each method is a line or a few: it brings its arguments into shape, says what is wrong with them, and applies a
+`Function` of `minigen.ops`, where the derivative stands.  Names, argument order and semantics are PyTorch's.
+Functions that make tensors from nothing are in `minigen.creation`.
+"""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigen import engine
+from minigen.backend import Array, array_module, device_of, find_device, to_device, to_numpy
+from minigen.backend import generator as global_generator
+from minigen.ops import arithmetic, elementwise, indexing, reductions, shapes
+from minigen.ops.matmul import MatMul
+
+float16, float32, float64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
+uint8, int8, int16, int32, int64 = (np.dtype(n) for n in ("uint8", "int8", "int16", "int32", "int64"))
+bool_ = np.dtype("bool")
+
+Dims = int | Sequence[int] | None
+
+
+class ValuesAndIndices(NamedTuple):
+    """What ``max`` and ``min`` along one axis return."""
+
+    values: Tensor
+    indices: Tensor
+
+
+class RemovableHandle:
+    """What `Tensor.register_hook` and a module's hook methods return: ``handle.remove()`` undoes them."""
+
+    def __init__(self, hooks: dict) -> None:
+        self._hooks, self._key = hooks, object()
+
+    def add(self, hook: Callable) -> RemovableHandle:
+        """Put ``hook`` into the dict that the handle watches over."""
+        self._hooks[self._key] = hook
+        return self
+
+    def remove(self) -> None:
+        """Forget the hook; a second call does nothing."""
+        self._hooks.pop(self._key, None)
+
+
+class Tensor:
+    """An array, and how it came about.
+
+    ``Tensor(data)`` wraps an array without copying it; lists and numbers become float32.  `minigen.tensor` copies
+    and keeps the kind of the numbers.
+
+    Attributes
+    ----------
+    array : numpy.ndarray or cupy.ndarray
+        The values.
+    requires_grad : bool
+        Whether gradients flow to this tensor.
+    grad : Tensor or None
+        For leaves (and where `retain_grad` was called): the sum of the gradients of all backward passes.
+    grad_fn : Function or None
+        The call that made this tensor; None for leaves.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> x = minigen.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __array_ufunc__ = None  # numpy_array * tensor -> Tensor.__rmul__
+    _requires_grad = False
+    _grad: Tensor | None = None
+    _hooks: dict | None = None
+    grad_fn: engine.Function | None = None
+    retains_grad = False
+    name: str | None = None  # of a parameter: what errors call it
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        if isinstance(data, Tensor):
+            data = data.array
+        if isinstance(data, (list, tuple, int, float, bool)):
+            data = np.asarray(data, dtype=float32)
+        array_module(data)  # refuses what is no array
+        if np.dtype(data.dtype).kind not in "biuf":
+            raise TypeError(f"Tensor: the dtype {data.dtype} has no place here; use floats, integers or bool")
+        self.array = data
+        self._counter = [0]  # how often the memory was written in place; shared by views
+        self.requires_grad = requires_grad
+
+    def _wrap(self, array: Array) -> Tensor:
+        """Make a plain tensor of an array, quickly."""
+        new = Tensor.__new__(Tensor)
+        new.array = array
+        new._counter = [0]
+        return new
+
+    def _view(self, array: Array) -> Tensor:
+        """Make a tensor of an array that shares this one's memory, and so its version."""
+        new = self._wrap(array)
+        new._counter = self._counter
+        return new
+
+    def _made_by(self, call: engine.Function) -> None:
+        self.grad_fn = call
+        self._requires_grad = True
+
+    # --- what it is ---
+
+    shape = property(lambda self: self.array.shape, doc="The length of each axis, a tuple.")
+    ndim = property(lambda self: self.array.ndim, doc="The number of axes.")
+    dtype = property(lambda self: self.array.dtype, doc="The type of the elements, a numpy.dtype.")
+    device = property(lambda self: device_of(self.array), doc="Where the array lives, a Device (a str).")
+    is_leaf = property(lambda self: self.grad_fn is None, doc="True if no recorded call made this tensor.")
+    is_cuda = property(lambda self: self.device.type == "cuda", doc="True on a GPU.")
+    _version = property(lambda self: self._counter[0], doc="How often the memory was written in place.")
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self.array.dtype.kind != "f":
+            raise RuntimeError(
+                f"requires_grad: only floating-point tensors have gradients, not {self.dtype}; use .float() first"
+            )
+        if not value and self.grad_fn is not None:
+            raise RuntimeError(
+                "requires_grad can be switched off on leaves only; use .detach() to cut a tensor off"
+            )
+        self._requires_grad = bool(value)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient of a leaf; None before the first backward."""
+        if self._grad is None and self.grad_fn is not None and not self.retains_grad:
+            warnings.warn(
+                "the .grad of a tensor that is not a leaf is never filled; call .retain_grad() on it before "
+                "backward(), or ask minigen.grad(output, tensor)",
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"grad: a Tensor or None is wanted, not {type(value).__name__}")
+            if value.shape != self.shape or value.dtype != self.dtype:
+                raise RuntimeError(
+                    f"grad: {value.shape} {value.dtype} given for a tensor of {self.shape} {self.dtype}; "
+                    "shape and dtype must agree"
+                )
+        self._grad = value
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory and version as a tensor outside the graph."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self.array = _as_tensor("data", value).array
+        self.bump_version()
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis."""
+        return self.shape if dim is None else self.shape[_axis("size", dim, self.ndim)]
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    def element_size(self) -> int:
+        """Bytes an element takes."""
+        return self.array.itemsize
+
+    def is_floating_point(self) -> bool:
+        """True for float16, float32 and float64."""
+        return self.dtype.kind == "f"
+
+    def is_contiguous(self) -> bool:
+        """True if the elements lie in row-major order without gaps."""
+        return self.array.flags.c_contiguous
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a tensor without axes")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        values = np.array2string(
+            to_numpy(self.array), separator=", ", prefix="tensor(", threshold=200, precision=4
+        )
+        notes = [] if self.dtype in (float32, int64, bool_) else [f"dtype={self.dtype}"]
+        if self.device != "cpu":
+            notes.append(f"device='{self.device}'")
+        if self.grad_fn is not None:
+            notes.append(f"grad_fn={self.grad_fn!r}")
+        elif self.requires_grad:
+            notes.append("requires_grad=True")
+        return f"tensor({', '.join([values, *notes])})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 else format(repr(self), spec)
+
+    # --- the graph ---
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None) -> None:
+        """Add the gradient of this tensor to ``.grad`` of every leaf below it; see `minigen.engine.backward`."""
+        engine.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory, cut off from the graph."""
+        return self._view(self.array)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Switch gradients on or off, in place."""
+        self.requires_grad = requires_grad
+        return self
+
+    def retain_grad(self) -> None:
+        """Ask backward to fill ``.grad`` of this tensor although it is not a leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad: this tensor does not require grad")
+        self.retains_grad = self.grad_fn is not None
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call ``hook(grad)`` when this tensor's gradient is complete; a returned tensor takes its place."""
+        if not self.requires_grad:
+            raise RuntimeError(
+                "register_hook: this tensor does not require grad, so no gradient will come by"
+            )
+        if self._hooks is None:
+            self._hooks = {}
+        return RemovableHandle(self._hooks).add(hook)
+
+    def bump_version(self) -> None:
+        """Note that the memory was written in place; whoever writes to ``.array`` calls this."""
+        self._counter[0] += 1
+
+    # --- out of the tensor world ---
+
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array that shares memory with the tensor (on the CPU)."""
+        if self.requires_grad:
+            raise RuntimeError(
+                "numpy() on a tensor that requires grad would lose the graph; use .detach().numpy()"
+            )
+        if self.device.type == "cuda":
+            raise TypeError("numpy() needs the tensor on the CPU; use .cpu().numpy()")
+        return to_numpy(self.array)
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The only element as a Python number."""
+        if self.array.size != 1:
+            raise RuntimeError(f"item() wants a tensor of one element, but this one has shape {self.shape}")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The values as (nested lists of) Python numbers."""
+        return to_numpy(self.array).tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(
+                f"only integer tensors of one element can be an index, not {self.dtype} {self.shape}"
+            )
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise RuntimeError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()"
+            )
+        return bool(self.item())
+
+    # --- type and place ---
+
+    def to(self, *args: Any, dtype: Any = None, device: str | None = None, **_: Any) -> Tensor:
+        """Convert to a dtype and/or device, given by position or by name, or to those of another tensor."""
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype, device = arg.dtype, arg.device
+            elif isinstance(arg, str) and arg.partition(":")[0] not in np.sctypeDict:
+                device = arg
+            elif isinstance(arg, (str, type, np.dtype)):
+                dtype = arg
+            elif not isinstance(arg, bool):  # non_blocking and copy, by position
+                raise TypeError(f"to: {arg!r} is neither a dtype, a device nor a tensor")
+        x = self
+        if dtype is not None and np.dtype(dtype) != x.dtype:
+            target = np.dtype(dtype)
+            if x.requires_grad and target.kind == "f":
+                x = arithmetic.Cast.apply(x, dtype=target)
+            else:
+                x = x._wrap(x.array.astype(target))
+        if device is not None and find_device(device) != x.device:
+            x = arithmetic.ToDevice.apply(x, device=device, move=to_device)
+        return x
+
+    def type(self, dtype: Any) -> Tensor:
+        """Convert to a dtype."""
+        return self.to(dtype=dtype)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """Convert to the dtype of another tensor."""
+        return self.to(dtype=other.dtype)
+
+    def float(self) -> Tensor:
+        """Convert to float32."""
+        return self.to(dtype=float32)
+
+    def double(self) -> Tensor:
+        """Convert to float64."""
+        return self.to(dtype=float64)
+
+    def half(self) -> Tensor:
+        """Convert to float16."""
+        return self.to(dtype=float16)
+
+    def int(self) -> Tensor:
+        """Convert to int32."""
+        return self.to(dtype=int32)
+
+    def long(self) -> Tensor:
+        """Convert to int64."""
+        return self.to(dtype=int64)
+
+    def bool(self) -> Tensor:
+        """Convert to bool."""
+        return self.to(dtype=bool_)
+
+    def cpu(self) -> Tensor:
+        """Move to the CPU."""
+        return self.to(device="cpu")
+
+    def cuda(self) -> Tensor:
+        """Move to the GPU."""
+        return self.to(device="cuda")
+
+    def clone(self) -> Tensor:
+        """A copy with its own memory; gradients pass through it."""
+        return shapes.Clone.apply(self)
+
+    def contiguous(self) -> Tensor:
+        """Row-major memory: the tensor itself, or a copy of it."""
+        return self if self.is_contiguous() else shapes.Clone.apply(self, order_in_memory="C")
+
+    def new_zeros(self, *size: Any) -> Tensor:
+        """Zeros of this dtype on this device."""
+        return self._wrap(array_module(self.array).zeros(_sizes(size), self.dtype))
+
+    def new_ones(self, *size: Any) -> Tensor:
+        """Ones of this dtype on this device."""
+        return self._wrap(array_module(self.array).ones(_sizes(size), self.dtype))
+
+    # --- arithmetic ---
+
+    def __add__(self, other):
+        return _binary(arithmetic.Add, "add", self, other)
+
+    def __radd__(self, other):
+        return _binary(arithmetic.Add, "add", other, self)
+
+    def __sub__(self, other):
+        return _binary(arithmetic.Sub, "sub", self, other)
+
+    def __rsub__(self, other):
+        return _binary(arithmetic.Sub, "sub", other, self)
+
+    def __mul__(self, other):
+        return _binary(arithmetic.Mul, "mul", self, other)
+
+    def __rmul__(self, other):
+        return _binary(arithmetic.Mul, "mul", other, self)
+
+    def __truediv__(self, other):
+        return _binary(arithmetic.Div, "div", self, other, floating=True)
+
+    def __rtruediv__(self, other):
+        return _binary(arithmetic.Div, "div", other, self, floating=True)
+
+    def __pow__(self, exponent):
+        if isinstance(exponent, (int, float)) and self.dtype.kind == "f":
+            return arithmetic.PowScalar.apply(self, exponent=_plain_number(exponent))
+        if isinstance(exponent, int) and self.dtype.kind != "f" and exponent < 0:
+            raise RuntimeError(
+                "pow: integers to negative integer powers are not integers; use .float() first"
+            )
+        return _binary(arithmetic.Pow, "pow", self, exponent)
+
+    def __rpow__(self, base):
+        return _binary(arithmetic.Pow, "pow", base, self)
+
+    def __floordiv__(self, other):
+        a, b = _operands("floor_divide", self, other)
+        return (
+            a._wrap(array_module(a.array).floor_divide(a.array, b.array))
+            if a.dtype.kind != "f"
+            else (a / b).floor()
+        )
+
+    def __mod__(self, other):
+        a, b = _operands("remainder", self, other)
+        return (
+            a._wrap(array_module(a.array).remainder(a.array, b.array))
+            if a.dtype.kind != "f"
+            else a - b * (a / b).floor()
+        )
+
+    def __matmul__(self, other):
+        return self.matmul(other)
+
+    def __rmatmul__(self, other):
+        return _as_tensor("matmul", other).matmul(self)
+
+    def __neg__(self):
+        return arithmetic.Neg.apply(self)
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return self.abs()
+
+    add, sub, mul, div, pow, neg = __add__, __sub__, __mul__, __truediv__, __pow__, __neg__
+
+    def __iadd__(self, other):
+        return self._in_place_operator("+=", self.add_, self.__add__, other)
+
+    def __isub__(self, other):
+        return self._in_place_operator("-=", self.sub_, self.__sub__, other)
+
+    def __imul__(self, other):
+        return self._in_place_operator("*=", self.mul_, self.__mul__, other)
+
+    def __itruediv__(self, other):
+        return self._in_place_operator("/=", self.div_, self.__truediv__, other)
+
+    def _in_place_operator(self, sign, in_place, fresh, other):
+        """On a leaf that requires grad: write in place, under no_grad only.  Otherwise: a new tensor."""
+        return in_place(other) if self.is_leaf and self.requires_grad else fresh(other)
+
+    def maximum(self, other):
+        """The larger of two, elementwise."""
+        return _binary(arithmetic.Maximum, "maximum", self, other)
+
+    def minimum(self, other):
+        """The smaller of two, elementwise."""
+        return _binary(arithmetic.Minimum, "minimum", self, other)
+
+    def matmul(self, other: Tensor) -> Tensor:
+        """The matrix product; vectors and stacks of matrices as in PyTorch."""
+        a, b = _same_dtype("matmul", self, _as_tensor("matmul", other))
+        if a.ndim == 0 or b.ndim == 0:
+            raise ValueError(f"matmul: {a.shape} @ {b.shape}: both need at least one axis; use * for numbers")
+        inner_b = b.shape[-2] if b.ndim > 1 else b.shape[0]
+        if a.shape[-1] != inner_b or not _broadcastable(a.shape[:-2], b.shape[:-2]):
+            raise ValueError(
+                f"matmul: {a.shape} @ {b.shape} do not fit: the last axis of the first ({a.shape[-1]}) must be as "
+                f"long as the second to last of the second ({inner_b}), and leading axes must broadcast"
+            )
+        rows, columns = a.ndim > 1, b.ndim > 1
+        y = MatMul.apply(a if rows else a.unsqueeze(0), b if columns else b.unsqueeze(1))
+        if not columns:
+            y = y.squeeze(-1)
+        return y if rows else y.squeeze(-1 if not columns else -2)
+
+    mm = bmm = matmul
+
+    # --- comparison and logic: no gradients ---
+
+    def __eq__(self, other):
+        return _compare(operator.eq, "eq", self, other)
+
+    def __ne__(self, other):
+        return _compare(operator.ne, "ne", self, other)
+
+    def __lt__(self, other):
+        return _compare(operator.lt, "lt", self, other)
+
+    def __le__(self, other):
+        return _compare(operator.le, "le", self, other)
+
+    def __gt__(self, other):
+        return _compare(operator.gt, "gt", self, other)
+
+    def __ge__(self, other):
+        return _compare(operator.ge, "ge", self, other)
+
+    def __and__(self, other):
+        return _compare(operator.and_, "bitwise_and", self, other)
+
+    def __or__(self, other):
+        return _compare(operator.or_, "bitwise_or", self, other)
+
+    def __xor__(self, other):
+        return _compare(operator.xor, "bitwise_xor", self, other)
+
+    def __invert__(self):
+        return self._wrap(~self.array)
+
+    __hash__ = object.__hash__
+    eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
+
+    def any(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+        """True where any element along ``dim`` is."""
+        return self._constant("any", dim, keepdim)
+
+    def all(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+        """True where all elements along ``dim`` are."""
+        return self._constant("all", dim, keepdim)
+
+    def isnan(self) -> Tensor:
+        """True where an element is not a number."""
+        return self._wrap(array_module(self.array).isnan(self.array))
+
+    def isfinite(self) -> Tensor:
+        """True where an element is neither infinite nor NaN."""
+        return self._wrap(array_module(self.array).isfinite(self.array))
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """The index of the (first) largest element, of all elements or along one axis."""
+        return self._index_of("argmax", dim, keepdim)
+
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """The index of the (first) smallest element, of all elements or along one axis."""
+        return self._index_of("argmin", dim, keepdim)
+
+    def _index_of(self, name: str, dim: int | None, keepdim: bool) -> Tensor:
+        axis = None if dim is None else _axis(name, dim, self.ndim)
+        if self.numel() == 0:
+            raise IndexError(f"{name}: a tensor of shape {self.shape} has no elements to choose from")
+        found = getattr(self.array, name)(axis=axis, keepdims=keepdim)
+        return self._wrap(array_module(self.array).asarray(found, dtype=int64))
+
+    def _constant(self, name: str, dim: Dims, keepdim: bool) -> Tensor:
+        xp = array_module(self.array)
+        return self._wrap(
+            xp.asarray(getattr(xp, name)(self.array, axis=_axes(name, dim, self.ndim), keepdims=keepdim))
+        )
+
+    # --- functions of one tensor ---
+
+    def exp(self) -> Tensor:
+        """E to the power of each element."""
+        return _unary(elementwise.Exp, self)
+
+    def expm1(self) -> Tensor:
+        """exp(x) - 1, exact for small x."""
+        return _unary(elementwise.Expm1, self)
+
+    def log(self) -> Tensor:
+        """The natural logarithm."""
+        return _unary(elementwise.Log, self)
+
+    def log1p(self) -> Tensor:
+        """log(1 + x), exact for small x."""
+        return _unary(elementwise.Log1p, self)
+
+    def sqrt(self) -> Tensor:
+        """The square root."""
+        return _unary(elementwise.Sqrt, self)
+
+    def rsqrt(self) -> Tensor:
+        """One over the square root."""
+        return 1 / self.sqrt()
+
+    def square(self) -> Tensor:
+        """Each element times itself."""
+        return self**2
+
+    def reciprocal(self) -> Tensor:
+        """One over each element."""
+        return 1 / self
+
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent."""
+        return _unary(elementwise.Tanh, self)
+
+    def sigmoid(self) -> Tensor:
+        """The logistic function 1 / (1 + exp(-x))."""
+        return _unary(elementwise.Sigmoid, self)
+
+    def relu(self) -> Tensor:
+        """max(x, 0)."""
+        return elementwise.Relu.apply(self)
+
+    def abs(self) -> Tensor:
+        """The absolute value."""
+        return elementwise.Abs.apply(self)
+
+    def sign(self) -> Tensor:
+        """-1, 0 or 1."""
+        return elementwise.Step.apply(self, name="sign")
+
+    def floor(self) -> Tensor:
+        """The next integer below."""
+        return elementwise.Step.apply(self, name="floor")
+
+    def ceil(self) -> Tensor:
+        """The next integer above."""
+        return elementwise.Step.apply(self, name="ceil")
+
+    def round(self) -> Tensor:
+        """The nearest integer, halves to even."""
+        return elementwise.Step.apply(self, name="rint")
+
+    def clamp(self, min: Any = None, max: Any = None) -> Tensor:
+        """Each element, not below ``min`` and not above ``max`` (numbers or tensors)."""
+        if min is None and max is None:
+            raise ValueError("clamp: give min, max or both")
+        if isinstance(min, Tensor) or isinstance(max, Tensor):
+            x = self if min is None else self.maximum(min)
+            return x if max is None else x.minimum(max)
+        x = (
+            self.float()
+            if self.dtype.kind != "f" and isinstance(max if min is None else min, float)
+            else self
+        )
+        return elementwise.Clamp.apply(x, min=_plain_number(min), max=_plain_number(max))
+
+    clip = clamp
+
+    def softmax(self, dim: int) -> Tensor:
+        """exp(x) / sum(exp(x)) along ``dim``."""
+        return reductions.Softmax.apply(_floating("softmax", self), dim=(_axis("softmax", dim, self.ndim),))
+
+    def log_softmax(self, dim: int) -> Tensor:
+        """The logarithm of the softmax along ``dim``."""
+        return reductions.LogSoftmax.apply(
+            _floating("log_softmax", self), dim=(_axis("log_softmax", dim, self.ndim),)
+        )
+
+    def logsumexp(self, dim: Dims, keepdim: bool = False) -> Tensor:
+        """log(sum(exp(x))) along ``dim``, without overflow."""
+        x = _floating("logsumexp", self)
+        return reductions.LogSumExp.apply(x, dim=_axes("logsumexp", dim, self.ndim), keepdim=keepdim)
+
+    # --- reductions ---
+
+    def sum(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+        """The sum over the axes ``dim`` (all of them by default)."""
+        return reductions.Sum.apply(self, dim=_axes("sum", dim, self.ndim), keepdim=keepdim)
+
+    def mean(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+        """The mean over the axes ``dim`` (all of them by default)."""
+        total = _floating("mean", self).sum(dim, keepdim)
+        return total / _count(self.shape, _axes("mean", dim, self.ndim))
+
+    def var(
+        self, dim: Dims = None, correction: int = 1, keepdim: bool = False, unbiased: Any = None
+    ) -> Tensor:
+        """The variance: the sum of squared deviations over (count - correction)."""
+        correction = correction if unbiased is None else int(unbiased)
+        deviation = self - self.mean(dim, keepdim=True)
+        count = _count(self.shape, _axes("var", dim, self.ndim)) - correction
+        total = (deviation * deviation).sum(dim, keepdim)
+        return total / count if count > 0 else total * float("nan")
+
+    def std(
+        self, dim: Dims = None, correction: int = 1, keepdim: bool = False, unbiased: Any = None
+    ) -> Tensor:
+        """The square root of the variance."""
+        return self.var(dim, correction, keepdim, unbiased).sqrt()
+
+    def amax(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+        """The largest element over the axes ``dim``; equal ones share the gradient."""
+        return self._extreme(reductions.Amax, "amax", dim, keepdim)
+
+    def amin(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+        """The smallest element over the axes ``dim``; equal ones share the gradient."""
+        return self._extreme(reductions.Amin, "amin", dim, keepdim)
+
+    def _extreme(self, function, name: str, dim: Dims, keepdim: bool) -> Tensor:
+        axes = _axes(name, dim, self.ndim)
+        if _count(self.shape, axes) == 0:
+            raise IndexError(f"{name}: nothing to choose from along {axes} of a tensor of shape {self.shape}")
+        return function.apply(self, dim=axes, keepdim=keepdim)
+
+    def max(self, dim: Any = None, keepdim: bool = False) -> Any:
+        """The largest element; along an axis (values, indices); with another tensor their maximum."""
+        if isinstance(dim, Tensor):
+            return self.maximum(dim)
+        return self.amax() if dim is None else self._chosen(self.argmax(dim, keepdim=True), dim, keepdim)
+
+    def min(self, dim: Any = None, keepdim: bool = False) -> Any:
+        """The smallest element; along an axis (values, indices); with another tensor their minimum."""
+        if isinstance(dim, Tensor):
+            return self.minimum(dim)
+        return self.amin() if dim is None else self._chosen(self.argmin(dim, keepdim=True), dim, keepdim)
+
+    def _chosen(self, index: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
+        if self.ndim == 0:
+            return ValuesAndIndices(self, index)
+        values = self.gather(dim, index)
+        return (
+            ValuesAndIndices(values, index)
+            if keepdim
+            else ValuesAndIndices(values.squeeze(dim), index.squeeze(dim))
+        )
+
+    # --- shapes ---
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape; one length may be -1."""
+        return shapes.Reshape.apply(self, shape=_new_shape(self, _sizes(shape)))
+
+    def view(self, *shape: Any) -> Tensor:
+        """As `reshape`: shares memory where the layout allows it, and copies where it does not."""
+        return self.reshape(*shape)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """Reshape to the shape of another tensor."""
+        return self.reshape(other.shape)
+
+    def permute(self, *dims: Any) -> Tensor:
+        """The axes in a new order."""
+        order = tuple(_axis("permute", d, self.ndim) for d in _sizes(dims))
+        if sorted(order) != list(range(self.ndim)):
+            raise ValueError(
+                f"permute: {order} does not name each of the {self.ndim} axes of {self.shape} once"
+            )
+        return shapes.Permute.apply(self, dims=order)
+
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
+        """Swap two axes."""
+        order = list(range(self.ndim))
+        i, j = _axis("transpose", dim0, self.ndim), _axis("transpose", dim1, self.ndim)
+        order[i], order[j] = order[j], order[i]
+        return shapes.Permute.apply(self, dims=tuple(order))
+
+    def t(self) -> Tensor:
+        """The transpose of a matrix."""
+        if self.ndim > 2:
+            raise ValueError(f"t: at most two axes are wanted, not {self.shape}; use transpose(i, j)")
+        return self if self.ndim < 2 else self.transpose(0, 1)
+
+    T = property(lambda self: self.permute(*reversed(range(self.ndim))), doc="The axes in reverse order.")
+    mT = property(lambda self: self.transpose(-2, -1), doc="The last two axes swapped.")
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """Merge the axes from ``start_dim`` to ``end_dim`` into one."""
+        if self.ndim == 0:
+            return self.reshape(1)
+        start, end = _axis("flatten", start_dim, self.ndim), _axis("flatten", end_dim, self.ndim)
+        if start > end:
+            raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
+        merged = _count(self.shape, tuple(range(start, end + 1)))
+        return self.reshape(*self.shape[:start], merged, *self.shape[end + 1 :])
+
+    def unflatten(self, dim: int, sizes: Sequence[int]) -> Tensor:
+        """Split one axis into several."""
+        i = _axis("unflatten", dim, self.ndim)
+        inner = _new_shape(
+            self._wrap(self.array[(0,) * i + (slice(None),) + (0,) * (self.ndim - i - 1)]), tuple(sizes)
+        )
+        return self.reshape(*self.shape[:i], *inner, *self.shape[i + 1 :])
+
+    def squeeze(self, dim: Dims = None) -> Tensor:
+        """Drop axes of length 1: all of them, or those named."""
+        axes = _axes("squeeze", dim, self.ndim)
+        return self.reshape([n for i, n in enumerate(self.shape) if n != 1 or i not in axes])
+
+    def unsqueeze(self, dim: int) -> Tensor:
+        """Insert an axis of length 1."""
+        i = _axis("unsqueeze", dim, self.ndim + 1)
+        return self.reshape(*self.shape[:i], 1, *self.shape[i:])
+
+    def broadcast_to(self, shape: Sequence[int]) -> Tensor:
+        """Repeat along new axes and axes of length 1, without copying."""
+        shape = tuple(shape)
+        if shape == self.shape:
+            return self
+        if not _broadcastable(self.shape, shape) or np.broadcast_shapes(self.shape, shape) != shape:
+            raise ValueError(
+                f"expand: {self.shape} cannot be repeated to {shape}; only axes of length 1 grow"
+            )
+        return shapes.BroadcastTo.apply(self, shape=shape)
+
+    def expand(self, *sizes: Any) -> Tensor:
+        """As `broadcast_to`; -1 leaves an axis as it is."""
+        sizes = _sizes(sizes)
+        lead = len(sizes) - self.ndim
+        if lead < 0 or -1 in sizes[:lead]:
+            raise ValueError(f"expand: {sizes} does not fit a tensor of shape {self.shape}")
+        return self.broadcast_to([self.shape[i - lead] if n == -1 else n for i, n in enumerate(sizes)])
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Expand to the shape of another tensor."""
+        return self.expand(other.shape)
+
+    def sum_to_size(self, *size: Any) -> Tensor:
+        """Sum over the axes along which ``size`` would be broadcast to this shape."""
+        shape = _sizes(size)
+        if shape == self.shape:
+            return self
+        if not _broadcastable(self.shape, shape) or np.broadcast_shapes(self.shape, shape) != self.shape:
+            raise ValueError(f"sum_to_size: {shape} does not broadcast to {self.shape}")
+        return shapes.SumTo.apply(self, shape=shape)
+
+    def repeat(self, *sizes: Any) -> Tensor:
+        """Copies of the whole tensor, side by side, ``sizes[i]`` times along axis i."""
+        sizes = _sizes(sizes)
+        if len(sizes) < self.ndim:
+            raise ValueError(f"repeat: {sizes} has fewer entries than the tensor has axes {self.shape}")
+        shape = (1,) * (len(sizes) - self.ndim) + self.shape
+        pairs = [m for n in shape for m in (1, n)]  # each axis behind an axis of length 1 that repeats it
+        grown = [m for k, n in zip(sizes, shape, strict=True) for m in (k, n)]
+        tiled = [k * n for k, n in zip(sizes, shape, strict=True)]
+        return self.reshape(pairs).broadcast_to(grown).reshape(tiled)
+
+    def flip(self, *dims: Any) -> Tensor:
+        """The elements in reverse order along the axes ``dims``."""
+        axes = _axes("flip", _sizes(dims), self.ndim)
+        return self[tuple(slice(None, None, -1 if i in axes else 1) for i in range(self.ndim))]
+
+    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+        """Cut into pieces of one length (the last may be shorter), or of the lengths given."""
+        axis = _axis("split", dim, self.ndim)
+        length = self.shape[axis]
+        if isinstance(split_size, int):
+            if split_size <= 0:
+                raise ValueError(f"split: split_size must be positive, not {split_size}")
+            stops = [*range(split_size, length, split_size), length]
+        else:
+            stops = [int(n) for n in np.cumsum(split_size)]
+            if not stops or stops[-1] != length or min(split_size) < 0:
+                raise ValueError(
+                    f"split: the lengths {list(split_size)} do not add up to {length}, axis {dim}"
+                )
+        cut = (slice(None),) * axis
+        return tuple(self[(*cut, slice(a, b))] for a, b in zip([0, *stops[:-1]], stops, strict=True))
+
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+        """Cut into at most ``chunks`` pieces of equal length (the last may be shorter)."""
+        if chunks <= 0:
+            raise ValueError(f"chunk: the number of pieces must be positive, not {chunks}")
+        return self.split(max(1, -(-self.size(dim) // chunks)), dim)
+
+    def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
+        """The slices along one axis, without that axis."""
+        axis = _axis("unbind", dim, self.ndim)
+        return tuple(self[(slice(None),) * axis + (i,)] for i in range(self.shape[axis]))
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a tensor without axes")
+        return iter(self.unbind())
+
+    # --- choosing elements ---
+
+    def __getitem__(self, index: Any) -> Tensor:
+        index = _index(self, index)
+        try:
+            return indexing.GetItem.apply(self, index=index)
+        except IndexError as error:
+            raise IndexError(
+                f"index {_show(index)} does not fit a tensor of shape {self.shape}: {error}"
+            ) from None
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._check_in_place("x[i] = v", value, "compose a new tensor with minigen.where or minigen.cat")
+        index = _index(self, index)
+        try:
+            self.array[index] = _as_tensor("x[i] = v", value, self).array
+        except (IndexError, ValueError) as error:
+            raise type(error)(f"x[{_show(index)}] = v on a tensor of shape {self.shape}: {error}") from None
+        self.bump_version()
+
+    def gather(self, dim: int, index: Tensor) -> Tensor:
+        """Along ``dim`` take the elements that ``index`` names; along the other axes stay in place."""
+        axis, chosen = _gather_arguments("gather", self, dim, index)
+        return indexing.Gather.apply(self, dim=axis, index=chosen)
+
+    # --- in place: on tensors outside the graph, or under no_grad ---
+
+    def copy_(self, other: Any) -> Tensor:
+        """Write another tensor's values (broadcast) into this memory."""
+        return self._write("copy_", lambda mine, new: new, other)
+
+    def fill_(self, value: Any) -> Tensor:
+        """Set every element."""
+        return self._write("fill_", lambda mine, new: new, value)
+
+    def zero_(self) -> Tensor:
+        """Set every element to 0."""
+        return self.fill_(0)
+
+    def add_(self, other: Any, alpha: Any = 1) -> Tensor:
+        """Add ``alpha * other``."""
+        return self._write("add_", lambda mine, new: mine + (new if alpha == 1 else alpha * new), other)
+
+    def sub_(self, other: Any, alpha: Any = 1) -> Tensor:
+        """Subtract ``alpha * other``."""
+        return self._write("sub_", lambda mine, new: mine - (new if alpha == 1 else alpha * new), other)
+
+    def mul_(self, other: Any) -> Tensor:
+        """Multiply by ``other``."""
+        return self._write("mul_", operator.mul, other)
+
+    def div_(self, other: Any) -> Tensor:
+        """Divide by ``other``."""
+        return self._write("div_", operator.truediv, other)
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        """Clamp to [min, max]."""
+        return self._write("clamp_", lambda mine, _: array_module(mine).clip(mine, min, max), 0)
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
+        """Fill with normally distributed numbers."""
+        if std < 0:
+            raise ValueError(f"normal_: std must not be negative, but is {std}")
+        draw = (generator or global_generator).numpy.standard_normal(self.shape, _drawn(self.dtype))
+        return self._write("normal_", lambda mine, new: new * std + mean, to_device(draw, self.device))
+
+    def uniform_(self, from_: float = 0.0, to: float = 1.0, generator: Any = None) -> Tensor:
+        """Fill with numbers uniformly distributed in [from_, to)."""
+        draw = (generator or global_generator).numpy.random(self.shape, _drawn(self.dtype))
+        return self._write(
+            "uniform_", lambda mine, new: new * (to - from_) + from_, to_device(draw, self.device)
+        )
+
+    def _write(self, name: str, compute: Callable[[Array, Array], Array], other: Any) -> Tensor:
+        self._check_in_place(
+            name, other, "use the operation without the underscore, or do it under no_grad()"
+        )
+        other = _as_tensor(name, other, self)
+        if (
+            not _broadcastable(self.shape, other.shape)
+            or np.broadcast_shapes(self.shape, other.shape) != self.shape
+        ):
+            raise ValueError(
+                f"{name}: values of shape {other.shape} cannot be written into shape {self.shape}"
+            )
+        self.array[...] = compute(self.array, other.array)
+        self.bump_version()
+        return self
+
+    def _check_in_place(self, name: str, other: Any, remedy: str) -> None:
+        """Refuse what would change the graph behind its back, or memory that is shared by repetition."""
+        if engine.is_grad_enabled() and (self.requires_grad or getattr(other, "requires_grad", False)):
+            raise RuntimeError(
+                f"{name} in place on a tensor that gradients flow through, while recording; {remedy}"
+            )
+        repeated = any(s == 0 and n > 1 for s, n in zip(self.array.strides, self.shape, strict=True))
+        if repeated or not getattr(self.array.flags, "writeable", True):
+            raise RuntimeError(
+                f"{name}: this memory is read-only or repeated by expand(); use .clone() first"
+            )
+
+
+# --- operands -----------------------------------------------------------------------------------------------
+
+
+def result_type(a: Tensor, b: Tensor) -> np.dtype:
+    """The dtype that PyTorch gives to a combination of two tensors.
+
+    Tensors without axes only count where they are of a higher kind (bool < integer < floating).
+    """
+    kinds = [_KINDS[x.dtype.kind] for x in (a, b)]
+    if (a.ndim == 0) != (b.ndim == 0):
+        with_axes, without = (0, 1) if b.ndim == 0 else (1, 0)
+        return (a, b)[without if kinds[without] > kinds[with_axes] else with_axes].dtype
+    return promote_types(a.dtype, b.dtype)
+
+
+def promote_types(a: Any, b: Any) -> np.dtype:
+    """The smallest dtype that holds both; an integer beside a floating-point type does not widen it."""
+    a, b = np.dtype(a), np.dtype(b)
+    if (a.kind == "f") != (b.kind == "f"):
+        return a if a.kind == "f" else b
+    return np.promote_types(a, b)
+
+
+_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
+
+
+def _as_tensor(name: str, x: Any, like: Tensor | None = None) -> Tensor:
+    """Make a tensor of a number or an array; a number takes the dtype of ``like`` where its kind allows it."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, (bool, int, float)):
+        dtype = _number_dtype(x, None if like is None else like.dtype)
+        xp = np if like is None else array_module(like.array)
+        return Tensor._wrap(None, xp.asarray(x, dtype=dtype))  # type: ignore[arg-type]
+    if isinstance(x, np.ndarray) or type(x).__module__.partition(".")[0] == "cupy":
+        return Tensor(x)
+    raise TypeError(
+        f"{name}: a Tensor or a number is wanted, not {type(x).__name__}; minigen.tensor(data) makes one"
+    )
+
+
+def _number_dtype(x: bool | int | float, like: np.dtype | None) -> np.dtype:
+    own, kind = (bool_, 0) if isinstance(x, bool) else (int64, 1) if isinstance(x, int) else (float32, 2)
+    return like if like is not None and _KINDS[like.kind] >= kind else own
+
+
+def _plain_number(x: Any) -> Any:
+    return x.item() if isinstance(x, np.generic) else x
+
+
+def _same_dtype(name: str, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    if a.array.dtype != b.array.dtype:
+        dtype = result_type(a, b)
+        a, b = a.to(dtype=dtype), b.to(dtype=dtype)
+    return a, b
+
+
+def _operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Two tensors that NumPy combines with PyTorch's result, or an error that names the operation."""
+    if not isinstance(a, Tensor):
+        a = _as_tensor(name, a, b)
+    elif not isinstance(b, Tensor):
+        b = _as_tensor(name, b, a)
+    x, y = a.array, b.array
+    if x.dtype != y.dtype and not ((x.dtype.kind == "b" and y.ndim) or (y.dtype.kind == "b" and x.ndim)):
+        a, b = _same_dtype(name, a, b)  # beside a bool, NumPy does what PyTorch does, without a copy
+    if x.shape != y.shape and x.ndim and y.ndim and not _broadcastable(x.shape, y.shape):
+        raise ValueError(
+            f"{name}: shapes {x.shape} and {y.shape} do not broadcast: "
+            "compared from the right, lengths must be equal or 1"
+        )
+    return a, b
+
+
+def _is_operand(x: Any) -> bool:
+    return isinstance(x, (Tensor, bool, int, float, np.ndarray, np.generic)) or hasattr(
+        x, "__cuda_array_interface__"
+    )
+
+
+def _binary(function: type[engine.Function], name: str, a: Any, b: Any, floating: bool = False) -> Any:
+    if not (_is_operand(a) and _is_operand(b)):
+        return NotImplemented
+    a, b = _operands(name, a, b)
+    if floating and a.array.dtype.kind != "f" and b.array.dtype.kind != "f":
+        a, b = a.float(), b.float()
+    if name == "sub" and a.array.dtype.kind == "b":
+        raise TypeError(
+            "sub: bool tensors cannot be subtracted; use ^ (differ) or ~ (not), or convert with .int()"
+        )
+    return function.apply(a, b)
+
+
+def _compare(compare: Callable, name: str, a: Tensor, b: Any) -> Any:
+    if not _is_operand(b):
+        return NotImplemented
+    a, b = _operands(name, a, b)
+    if name.startswith("bitwise") and "f" in (a.dtype.kind, b.dtype.kind):
+        raise TypeError(f"{name}: wants bool or integer tensors, not {a.dtype} and {b.dtype}")
+    return a._wrap(array_module(a.array).asarray(compare(a.array, b.array)))
+
+
+def _unary(function: type[engine.Function], x: Tensor) -> Tensor:
+    return function.apply(x if x.array.dtype.kind == "f" else x.float())
+
+
+def _floating(name: str, x: Tensor) -> Tensor:
+    if x.array.dtype.kind != "f":
+        raise RuntimeError(f"{name}: wants a floating-point tensor, not {x.dtype}; use .float() first")
+    return x
+
+
+# --- shapes, axes, indices ----------------------------------------------------------------------------------
+
+
+def _broadcastable(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    return all(m == n or m == 1 or n == 1 for m, n in zip(reversed(a), reversed(b), strict=False))
+
+
+def _axis(name: str, dim: Any, ndim: int) -> int:
+    """Check one axis number; negative ones count from the end."""
+    try:
+        axis = operator.index(dim)
+    except TypeError:
+        raise TypeError(f"{name}: dim must be an integer, not {dim!r}") from None
+    bound = max(ndim, 1)
+    if not -bound <= axis < bound:
+        raise IndexError(f"{name}: dim {axis} is out of range for a tensor of {ndim} axes")
+    return axis % bound
+
+
+def _axes(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim and name != "flip"):
+        return tuple(range(ndim))
+    axes = [_axis(name, d, ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{name}: dim {dim} names an axis twice")
+    return tuple(axes) if ndim else ()
+
+
+def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    count = 1
+    for axis in axes:
+        count *= shape[axis]
+    return count
+
+
+def _sizes(sizes: Any) -> tuple[int, ...]:
+    """Accept f(2, 3) and f((2, 3)) alike."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = sizes[0]
+    return tuple(operator.index(n) for n in sizes)
+
+
+def _new_shape(x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Fill in a -1, and check that the number of elements stays the same."""
+    known = 1
+    for n in shape:
+        known *= 1 if n == -1 else n
+    if shape.count(-1) == 1 and known > 0 and x.numel() % known == 0 and min(shape) >= -1:
+        return tuple(x.numel() // known if n == -1 else n for n in shape)
+    if -1 in shape or known != x.numel() or min(shape, default=0) < 0:
+        raise ValueError(
+            f"reshape: a tensor of shape {x.shape} ({x.numel()} elements) does not fit {tuple(shape)}"
+        )
+    return shape
+
+
+def _index(x: Tensor, index: Any) -> tuple:
+    """Turn an index into a tuple of numbers, slices and arrays of the tensor's own library."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return tuple(_index_part(x, part) for part in parts)
+
+
+def _index_part(x: Tensor, part: Any) -> Any:
+    if isinstance(part, slice):
+        return slice(*(None if n is None else operator.index(n) for n in (part.start, part.stop, part.step)))
+    if part is None or part is Ellipsis or isinstance(part, (bool, int)):
+        return part
+    if isinstance(part, (list, np.ndarray, np.generic)):
+        part = _as_tensor("index", np.asarray(part, dtype=None if np.size(part) else int64))
+    if not isinstance(part, Tensor) or part.dtype.kind == "f":
+        kind = part.dtype if isinstance(part, Tensor) else type(part).__name__
+        raise IndexError(
+            f"a tensor is indexed by integers, slices, None, ... and integer or bool tensors, not {kind}"
+        )
+    if part.ndim == 0 and part.dtype.kind != "b":
+        return int(part)
+    return part.array
+
+
+def _show(index: tuple) -> str:
+    return ", ".join(
+        f"<{part.dtype} array {part.shape}>" if hasattr(part, "dtype") else str(part) for part in index
+    )
+
+
+def _gather_arguments(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Array]:
+    axis = _axis(name, dim, x.ndim)
+    if not isinstance(index, Tensor) or index.dtype.kind not in "iu":
+        raise TypeError(f"{name}: index must be an integer tensor")
+    fits = index.ndim == x.ndim and all(
+        i == axis or m <= n for i, (m, n) in enumerate(zip(index.shape, x.shape, strict=True))
+    )
+    if not fits:
+        raise ValueError(f"{name}: an index of shape {index.shape} does not fit {x.shape} along dim {dim}")
+    low, high = (int(index.array.min()), int(index.array.max())) if index.numel() else (0, -1)
+    if low < 0 or high >= x.shape[axis]:
+        raise IndexError(
+            f"{name}: index {low if low < 0 else high} is out of range for axis {dim} of {x.shape}"
+        )
+    return axis, index.array
+
+
+def _drawn(dtype: np.dtype) -> np.dtype:
+    """The dtype in which random numbers are drawn: NumPy draws float32 and float64."""
+    return float64 if dtype == float64 else float32
