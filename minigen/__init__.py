@@ -17,6 +17,7 @@ from minigen.backend import (
     set_rng_state,
 )
 from minigen.creation import *  # noqa: F403
+from minigen.dtypes import float16, float32, float64, int8, int16, int32, int64, promote_types, uint8
 from minigen.engine import (
     Function,
     enable_grad,
@@ -26,19 +27,7 @@ from minigen.engine import (
     set_grad_enabled,
 )
 from minigen.namespace import *  # noqa: F403
-from minigen.tensor import (
-    Tensor,
-    float16,
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    promote_types,
-    result_type,
-    uint8,
-)
+from minigen.tensor import Tensor, result_type
 
 bool, half, float, double, int, long = (
     dtype("bool"),

@@ -36,7 +36,7 @@ class Device(str):
         return self.partition(":")[0]
 
     @property
-    def index(self) -> int | None:
+    def index(self) -> int | None:  # type: ignore[override]
         """The number after the colon, or None where there is none."""
         number = self.partition(":")[2]
         return int(number) if number else None

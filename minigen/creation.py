@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from minigen.arguments import as_sizes
 from minigen.backend import Array, Generator, to_device
 from minigen.backend import generator as global_generator
-from minigen.tensor import Tensor, _as_tensor, _drawn, _sizes, bool_, float32, int64
+from minigen.dtypes import bool_, drawn_dtype, float32, int64
+from minigen.tensor import Tensor, _as_tensor
 
 __all__ = [
     "arange",
@@ -86,7 +88,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
 
 def _holds_tensors(data: Any) -> bool:
     return any(
-        isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and _holds_tensors(item)) for item in data
+        isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and _holds_tensors(item))
+        for item in data
     )
 
 
@@ -197,7 +200,7 @@ def full_like(input: Tensor, fill_value: Any, dtype: Any = None, requires_grad: 
 
 
 def _shape(name: str, size: Any) -> tuple[int, ...]:
-    shape = _sizes(size)
+    shape = as_sizes(size)
     if any(n < 0 for n in shape):
         raise ValueError(f"{name}: lengths must not be negative, but the shape is {shape}")
     return shape
@@ -212,7 +215,7 @@ def rand(
 ) -> Tensor:
     """Numbers uniformly distributed in [0, 1)."""
     draw = (generator or global_generator).numpy.random(
-        _shape("rand", size), _drawn(np.dtype(dtype or float32))
+        _shape("rand", size), drawn_dtype(np.dtype(dtype or float32))
     )
     return _finish(draw.astype(dtype or float32, copy=False), device, requires_grad)
 
@@ -226,7 +229,7 @@ def randn(
 ) -> Tensor:
     """Numbers from the standard normal distribution."""
     source = (generator or global_generator).numpy
-    draw = source.standard_normal(_shape("randn", size), _drawn(np.dtype(dtype or float32)))
+    draw = source.standard_normal(_shape("randn", size), drawn_dtype(np.dtype(dtype or float32)))
     return _finish(draw.astype(dtype or float32, copy=False), device, requires_grad)
 
 

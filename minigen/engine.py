@@ -2,8 +2,8 @@
 
 A `Function` applied to tensors is one node of the graph: it knows its inputs, and its output knows it
 (``output.grad_fn``).  `grad` and `backward` visit the nodes from the last call to the first and hand each one
-the gradient of its output; the node answers with the gradients of its inputs.  Because ``backward`` is written
-with tensors, its own calls can be recorded too, and so there are gradients of gradients, of any order.
+the gradient of its output; the node answers with the gradients of its inputs.  Because ``backward`` is
+written with tensors, its own calls can be recorded too: there are gradients of gradients, of any order.
 
 The engine imports no Tensor: it knows tensors by their attributes only (``array``, ``requires_grad``,
 ``grad_fn``, ``grad`` and a few private ones), and it knows no mathematics.
@@ -17,7 +17,9 @@ import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import ContextDecorator
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from minigen.backend import Array, array_module, device_of
 
@@ -147,10 +149,16 @@ class Function:
 
     view = False
     backward_arrays: Any = None
-    inputs: tuple[Tensor, ...] | None = None
+    inputs: Any = None
+    _versions: list[int]
+    _output: Any
     needs_input_grad: tuple[bool, ...] = ()
     order = 0
     _calls = itertools.count(1)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # options become attributes
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -158,8 +166,8 @@ class Function:
             if isinstance(cls.__dict__.get(name), (staticmethod, classmethod)):
                 raise TypeError(
                     f"{cls.__name__}.{name} is a static method, as in PyTorch; here the node itself takes the "
-                    "place of ctx: write `def forward(self, x)` and `def backward(self, grad)`, read inputs from "
-                    "self.inputs instead of ctx.saved_tensors, and keep options as attributes of self"
+                    "place of ctx: write `def forward(self, x)` and `def backward(self, grad)`, read inputs "
+                    "from self.inputs instead of ctx.saved_tensors, and keep options as attributes of self"
                 )
 
     @classmethod
@@ -178,14 +186,15 @@ class Function:
             if type(array) is not kind:
                 raise _mixed_devices(cls.__name__, arrays)
 
-        array = call.forward(*arrays)
+        with np.errstate(all="ignore"):  # as in PyTorch, infinities and NaN are results, not warnings
+            array = call.forward(*arrays)
         if type(array) is not kind:  # NumPy's reductions return scalars
             array = array_module(arrays[0]).asarray(array)
         output = first._wrap(array)
         if cls.view and array_module(array).may_share_memory(array, arrays[0]):
             output._counter = first._counter
 
-        if _recording.get() and any([tensor.requires_grad for tensor in inputs]):
+        if _recording.get() and any(tensor.requires_grad for tensor in inputs):
             call.inputs = inputs
             call._versions = [tensor._counter[0] for tensor in inputs]
             call._versions.append(output._counter[0])
@@ -253,9 +262,9 @@ def _changed(call: Function, tensor: Tensor, i: int) -> RuntimeError:
     what = "its output" if i == -1 else f"its input {i}"
     name = f" '{tensor.name}'" if getattr(tensor, "name", None) else ""
     return RuntimeError(
-        f"{type(call).__name__}: {what}{name} of shape {tensor.shape} was changed in place between forward and "
-        "backward (by an optimizer's step, copy_ or another in-place operation), so its gradient would be wrong; "
-        "call backward() before the change, or compute the forward pass again after it"
+        f"{type(call).__name__}: {what}{name} of shape {tensor.shape} was changed in place between forward "
+        "and backward (by an optimizer's step, copy_ or another in-place operation), so its gradient would "
+        "be wrong; call backward() before the change, or compute the forward pass again after it"
     )
 
 
@@ -301,7 +310,7 @@ class _Walk:
 
     def __init__(self, outputs, seeds, targets, create_graph, retain_graph):
         self.targets = None if targets is None else {id(t) for t in targets}
-        self.useful = None if targets is None else _calls_leading_to(self.targets, outputs)
+        self.useful = None if self.targets is None else _calls_leading_to(self.targets, outputs)
         self.create_graph, self.retain_graph = create_graph, retain_graph
         self.reached: dict[int, _Arrival] = {}
         self.found: dict[int, _Arrival] = {}
@@ -362,7 +371,7 @@ class _Walk:
             call._free()
 
     def _needs(self, x: Tensor) -> bool:
-        if self.useful is None:
+        if self.targets is None or self.useful is None:
             return x.requires_grad
         return id(x) in self.targets or x.grad_fn in self.useful
 
@@ -376,8 +385,8 @@ class _Walk:
                 grads = (grads,)
         if len(grads) != len(call.inputs):
             raise RuntimeError(
-                f"{type(call).__name__}.backward returned {len(grads)} gradients for {len(call.inputs)} inputs; "
-                "return one for each, None where there is none"
+                f"{type(call).__name__}.backward returned {len(grads)} gradients for {len(call.inputs)} "
+                "inputs; return one for each, None where there is none"
             )
         return grads
 
@@ -440,8 +449,8 @@ def _seeds(name: str, outputs: list, grad_outputs: list) -> list[Tensor]:
             raise TypeError(f"{name}: a {type(output).__name__} is no Tensor, so it has no gradient")
         if not output.requires_grad:
             raise RuntimeError(
-                f"{name}: this tensor of shape {output.shape} does not require grad: nothing it was computed from "
-                "does, or it was made under no_grad() or by detach()"
+                f"{name}: this tensor of shape {output.shape} does not require grad: nothing it was computed "
+                "from does, or it was made under no_grad() or by detach()"
             )
         if seed is None:
             if output.array.size != 1:

@@ -9,17 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from minigen.arguments import Dims, one_axis
 from minigen.backend import array_module
+from minigen.dtypes import promote_types
 from minigen.ops import arithmetic, shapes
-from minigen.tensor import (
-    Dims,
-    Tensor,
-    _as_tensor,
-    _axis,
-    _binary,
-    _operands,
-    promote_types,
-)
+from minigen.tensor import Tensor, _as_tensor, _binary, _operands
 
 __all__ = [
     "abs",
@@ -116,7 +110,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """
     tensors = _sequence("cat", tensors)
     first = tensors[0]
-    axis = _axis("cat", dim, first.ndim)
+    axis = one_axis("cat", dim, first.ndim)
     for i, x in enumerate(tensors):
         if x.ndim != first.ndim or first.ndim == 0:
             raise ValueError(
@@ -139,7 +133,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             raise ValueError(
                 f"stack: tensor {i} has shape {x.shape}, tensor 0 {tensors[0].shape}; all must be equal"
             )
-    axis = _axis("stack", dim, tensors[0].ndim + 1)
+    axis = one_axis("stack", dim, tensors[0].ndim + 1)
     return cat([x.unsqueeze(axis) for x in tensors], axis)
 
 

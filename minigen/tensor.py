@@ -1,7 +1,8 @@
 """The Tensor: an array that remembers how it was computed.  Every operator and method is in sight here.
 
-Each method is a line or a few: it brings its arguments into shape, says what is wrong with them, and applies a
-`Function` of `minigen.ops`, where the derivative stands.  Names, argument order and semantics are PyTorch's.
+Each method is a line or a few: it brings its arguments into shape, says what is wrong with them, and applies
+a `Function` of `minigen.ops`, where the derivative stands.  Names, argument order and semantics are
+PyTorch's.
 Functions that make tensors from nothing are in `minigen.creation`.
 """
 
@@ -9,22 +10,33 @@ from __future__ import annotations
 
 import operator
 import warnings
+from builtins import bool as Bool
+from builtins import float as Float
+from builtins import int as Int
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigen import engine
+from minigen.arguments import Dims, all_axes, as_sizes, broadcastable, count_along, fill_shape, one_axis
 from minigen.backend import Array, array_module, device_of, find_device, to_device, to_numpy
 from minigen.backend import generator as global_generator
+from minigen.dtypes import (
+    KINDS,
+    bool_,
+    drawn_dtype,
+    float16,
+    float32,
+    float64,
+    int32,
+    int64,
+    number_dtype,
+    plain_number,
+    promote_types,
+)
 from minigen.ops import arithmetic, elementwise, indexing, reductions, shapes
 from minigen.ops.matmul import MatMul
-
-float16, float32, float64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
-uint8, int8, int16, int32, int64 = (np.dtype(n) for n in ("uint8", "int8", "int16", "int32", "int64"))
-bool_ = np.dtype("bool")
-
-Dims = int | Sequence[int] | None
 
 
 class ValuesAndIndices(NamedTuple):
@@ -53,8 +65,8 @@ class RemovableHandle:
 class Tensor:
     """An array, and how it came about.
 
-    ``Tensor(data)`` wraps an array without copying it; lists and numbers become float32.  `minigen.tensor` copies
-    and keeps the kind of the numbers.
+    ``Tensor(data)`` wraps an array without copying it; lists and numbers become float32.  `minigen.tensor`
+    copies and keeps the kind of the numbers.
 
     Attributes
     ----------
@@ -84,7 +96,9 @@ class Tensor:
     retains_grad = False
     name: str | None = None  # of a parameter: what errors call it
 
-    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+    array: Array
+
+    def __init__(self, data: Any, requires_grad: Bool = False) -> None:
         if isinstance(data, Tensor):
             data = data.array
         if isinstance(data, (list, tuple, int, float, bool)):
@@ -124,15 +138,16 @@ class Tensor:
     _version = property(lambda self: self._counter[0], doc="How often the memory was written in place.")
 
     @property
-    def requires_grad(self) -> bool:
+    def requires_grad(self) -> Bool:
         """Whether gradients flow to this tensor."""
         return self._requires_grad
 
     @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
+    def requires_grad(self, value: Bool) -> None:
         if value and self.array.dtype.kind != "f":
             raise RuntimeError(
-                f"requires_grad: only floating-point tensors have gradients, not {self.dtype}; use .float() first"
+                f"requires_grad: only floating-point tensors have gradients, not {self.dtype}; "
+                "use .float() first"
             )
         if not value and self.grad_fn is not None:
             raise RuntimeError(
@@ -173,31 +188,31 @@ class Tensor:
         self.array = _as_tensor("data", value).array
         self.bump_version()
 
-    def size(self, dim: int | None = None) -> Any:
+    def size(self, dim: Int | None = None) -> Any:
         """The shape, or the length of one axis."""
-        return self.shape if dim is None else self.shape[_axis("size", dim, self.ndim)]
+        return self.shape if dim is None else self.shape[one_axis("size", dim, self.ndim)]
 
-    def dim(self) -> int:
+    def dim(self) -> Int:
         """The number of axes."""
         return self.ndim
 
-    def numel(self) -> int:
+    def numel(self) -> Int:
         """The number of elements."""
         return self.array.size
 
-    def element_size(self) -> int:
+    def element_size(self) -> Int:
         """Bytes an element takes."""
         return self.array.itemsize
 
-    def is_floating_point(self) -> bool:
+    def is_floating_point(self) -> Bool:
         """True for float16, float32 and float64."""
         return self.dtype.kind == "f"
 
-    def is_contiguous(self) -> bool:
+    def is_contiguous(self) -> Bool:
         """True if the elements lie in row-major order without gaps."""
         return self.array.flags.c_contiguous
 
-    def __len__(self) -> int:
+    def __len__(self) -> Int:
         if self.ndim == 0:
             raise TypeError("len() of a tensor without axes")
         return self.shape[0]
@@ -221,14 +236,14 @@ class Tensor:
     # --- the graph ---
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None) -> None:
-        """Add the gradient of this tensor to ``.grad`` of every leaf below it; see `minigen.engine.backward`."""
+        """Add the gradient of this tensor to ``.grad`` of every leaf; see `minigen.engine.backward`."""
         engine.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same memory, cut off from the graph."""
         return self._view(self.array)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+    def requires_grad_(self, requires_grad: Bool = True) -> Tensor:
         """Switch gradients on or off, in place."""
         self.requires_grad = requires_grad
         return self
@@ -278,20 +293,20 @@ class Tensor:
         """The values as (nested lists of) Python numbers."""
         return to_numpy(self.array).tolist()
 
-    def __float__(self) -> float:
+    def __float__(self) -> Float:
         return float(self.item())
 
-    def __int__(self) -> int:
+    def __int__(self) -> Int:
         return int(self.item())
 
-    def __index__(self) -> int:
+    def __index__(self) -> Int:
         if self.dtype.kind not in "iu":
             raise TypeError(
                 f"only integer tensors of one element can be an index, not {self.dtype} {self.shape}"
             )
         return int(self.item())
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Bool:
         if self.array.size != 1:
             raise RuntimeError(
                 f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()"
@@ -372,11 +387,11 @@ class Tensor:
 
     def new_zeros(self, *size: Any) -> Tensor:
         """Zeros of this dtype on this device."""
-        return self._wrap(array_module(self.array).zeros(_sizes(size), self.dtype))
+        return self._wrap(array_module(self.array).zeros(as_sizes(size), self.dtype))
 
     def new_ones(self, *size: Any) -> Tensor:
         """Ones of this dtype on this device."""
-        return self._wrap(array_module(self.array).ones(_sizes(size), self.dtype))
+        return self._wrap(array_module(self.array).ones(as_sizes(size), self.dtype))
 
     # --- arithmetic ---
 
@@ -406,7 +421,7 @@ class Tensor:
 
     def __pow__(self, exponent):
         if isinstance(exponent, (int, float)) and self.dtype.kind == "f":
-            return arithmetic.PowScalar.apply(self, exponent=_plain_number(exponent))
+            return arithmetic.PowScalar.apply(self, exponent=plain_number(exponent))
         if isinstance(exponent, int) and self.dtype.kind != "f" and exponent < 0:
             raise RuntimeError(
                 "pow: integers to negative integer powers are not integers; use .float() first"
@@ -447,7 +462,29 @@ class Tensor:
     def __abs__(self):
         return self.abs()
 
-    add, sub, mul, div, pow, neg = __add__, __sub__, __mul__, __truediv__, __pow__, __neg__
+    def add(self, other):
+        """Self + other."""
+        return self + _as_tensor("add", other, self)
+
+    def sub(self, other):
+        """Self - other."""
+        return self - _as_tensor("sub", other, self)
+
+    def mul(self, other):
+        """Self * other."""
+        return self * _as_tensor("mul", other, self)
+
+    def div(self, other):
+        """Self / other."""
+        return self / _as_tensor("div", other, self)
+
+    def pow(self, exponent):
+        """Self ** exponent."""
+        return self ** (exponent if isinstance(exponent, (int, float)) else _as_tensor("pow", exponent, self))
+
+    def neg(self):
+        """-self."""
+        return -self
 
     def __iadd__(self, other):
         return self._in_place_operator("+=", self.add_, self.__add__, other)
@@ -467,11 +504,11 @@ class Tensor:
 
     def maximum(self, other):
         """The larger of two, elementwise."""
-        return _binary(arithmetic.Maximum, "maximum", self, other)
+        return _binary(arithmetic.Maximum, "maximum", self, _as_tensor("maximum", other, self))
 
     def minimum(self, other):
         """The smaller of two, elementwise."""
-        return _binary(arithmetic.Minimum, "minimum", self, other)
+        return _binary(arithmetic.Minimum, "minimum", self, _as_tensor("minimum", other, self))
 
     def matmul(self, other: Tensor) -> Tensor:
         """The matrix product; vectors and stacks of matrices as in PyTorch."""
@@ -479,10 +516,10 @@ class Tensor:
         if a.ndim == 0 or b.ndim == 0:
             raise ValueError(f"matmul: {a.shape} @ {b.shape}: both need at least one axis; use * for numbers")
         inner_b = b.shape[-2] if b.ndim > 1 else b.shape[0]
-        if a.shape[-1] != inner_b or not _broadcastable(a.shape[:-2], b.shape[:-2]):
+        if a.shape[-1] != inner_b or not broadcastable(a.shape[:-2], b.shape[:-2]):
             raise ValueError(
-                f"matmul: {a.shape} @ {b.shape} do not fit: the last axis of the first ({a.shape[-1]}) must be as "
-                f"long as the second to last of the second ({inner_b}), and leading axes must broadcast"
+                f"matmul: {a.shape} @ {b.shape} do not fit: the last axis of the first ({a.shape[-1]}) must "
+                f"be as long as the second to last of the second ({inner_b}), and leading axes must broadcast"
             )
         rows, columns = a.ndim > 1, b.ndim > 1
         y = MatMul.apply(a if rows else a.unsqueeze(0), b if columns else b.unsqueeze(1))
@@ -525,13 +562,36 @@ class Tensor:
         return self._wrap(~self.array)
 
     __hash__ = object.__hash__
-    eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
 
-    def any(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    def eq(self, other):
+        """Self == other."""
+        return self == _as_tensor("eq", other, self)
+
+    def ne(self, other):
+        """Self != other."""
+        return self != _as_tensor("ne", other, self)
+
+    def lt(self, other):
+        """Self < other."""
+        return self < _as_tensor("lt", other, self)
+
+    def le(self, other):
+        """Self <= other."""
+        return self <= _as_tensor("le", other, self)
+
+    def gt(self, other):
+        """Self > other."""
+        return self > _as_tensor("gt", other, self)
+
+    def ge(self, other):
+        """Self >= other."""
+        return self >= _as_tensor("ge", other, self)
+
+    def any(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
         """True where any element along ``dim`` is."""
         return self._constant("any", dim, keepdim)
 
-    def all(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    def all(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
         """True where all elements along ``dim`` are."""
         return self._constant("all", dim, keepdim)
 
@@ -543,25 +603,25 @@ class Tensor:
         """True where an element is neither infinite nor NaN."""
         return self._wrap(array_module(self.array).isfinite(self.array))
 
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    def argmax(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
         """The index of the (first) largest element, of all elements or along one axis."""
         return self._index_of("argmax", dim, keepdim)
 
-    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    def argmin(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
         """The index of the (first) smallest element, of all elements or along one axis."""
         return self._index_of("argmin", dim, keepdim)
 
-    def _index_of(self, name: str, dim: int | None, keepdim: bool) -> Tensor:
-        axis = None if dim is None else _axis(name, dim, self.ndim)
+    def _index_of(self, name: str, dim: Int | None, keepdim: Bool) -> Tensor:
+        axis = None if dim is None else one_axis(name, dim, self.ndim)
         if self.numel() == 0:
             raise IndexError(f"{name}: a tensor of shape {self.shape} has no elements to choose from")
         found = getattr(self.array, name)(axis=axis, keepdims=keepdim)
         return self._wrap(array_module(self.array).asarray(found, dtype=int64))
 
-    def _constant(self, name: str, dim: Dims, keepdim: bool) -> Tensor:
+    def _constant(self, name: str, dim: Dims, keepdim: Bool) -> Tensor:
         xp = array_module(self.array)
         return self._wrap(
-            xp.asarray(getattr(xp, name)(self.array, axis=_axes(name, dim, self.ndim), keepdims=keepdim))
+            xp.asarray(getattr(xp, name)(self.array, axis=all_axes(name, dim, self.ndim), keepdims=keepdim))
         )
 
     # --- functions of one tensor ---
@@ -642,79 +702,81 @@ class Tensor:
             if self.dtype.kind != "f" and isinstance(max if min is None else min, float)
             else self
         )
-        return elementwise.Clamp.apply(x, min=_plain_number(min), max=_plain_number(max))
+        return elementwise.Clamp.apply(x, min=plain_number(min), max=plain_number(max))
 
     clip = clamp
 
-    def softmax(self, dim: int) -> Tensor:
+    def softmax(self, dim: Int) -> Tensor:
         """exp(x) / sum(exp(x)) along ``dim``."""
-        return reductions.Softmax.apply(_floating("softmax", self), dim=(_axis("softmax", dim, self.ndim),))
-
-    def log_softmax(self, dim: int) -> Tensor:
-        """The logarithm of the softmax along ``dim``."""
-        return reductions.LogSoftmax.apply(
-            _floating("log_softmax", self), dim=(_axis("log_softmax", dim, self.ndim),)
+        return reductions.Softmax.apply(
+            _floating("softmax", self), dim=(one_axis("softmax", dim, self.ndim),)
         )
 
-    def logsumexp(self, dim: Dims, keepdim: bool = False) -> Tensor:
+    def log_softmax(self, dim: Int) -> Tensor:
+        """The logarithm of the softmax along ``dim``."""
+        return reductions.LogSoftmax.apply(
+            _floating("log_softmax", self), dim=(one_axis("log_softmax", dim, self.ndim),)
+        )
+
+    def logsumexp(self, dim: Dims, keepdim: Bool = False) -> Tensor:
         """log(sum(exp(x))) along ``dim``, without overflow."""
         x = _floating("logsumexp", self)
-        return reductions.LogSumExp.apply(x, dim=_axes("logsumexp", dim, self.ndim), keepdim=keepdim)
+        return reductions.LogSumExp.apply(x, dim=all_axes("logsumexp", dim, self.ndim), keepdim=keepdim)
 
     # --- reductions ---
 
-    def sum(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    def sum(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
         """The sum over the axes ``dim`` (all of them by default)."""
-        return reductions.Sum.apply(self, dim=_axes("sum", dim, self.ndim), keepdim=keepdim)
+        return reductions.Sum.apply(self, dim=all_axes("sum", dim, self.ndim), keepdim=keepdim)
 
-    def mean(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    def mean(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
         """The mean over the axes ``dim`` (all of them by default)."""
         total = _floating("mean", self).sum(dim, keepdim)
-        return total / _count(self.shape, _axes("mean", dim, self.ndim))
+        return total / count_along(self.shape, all_axes("mean", dim, self.ndim))
 
     def var(
-        self, dim: Dims = None, correction: int = 1, keepdim: bool = False, unbiased: Any = None
+        self, dim: Dims = None, correction: Int = 1, keepdim: Bool = False, unbiased: Any = None
     ) -> Tensor:
         """The variance: the sum of squared deviations over (count - correction)."""
         correction = correction if unbiased is None else int(unbiased)
         deviation = self - self.mean(dim, keepdim=True)
-        count = _count(self.shape, _axes("var", dim, self.ndim)) - correction
+        count = count_along(self.shape, all_axes("var", dim, self.ndim)) - correction
         total = (deviation * deviation).sum(dim, keepdim)
         return total / count if count > 0 else total * float("nan")
 
     def std(
-        self, dim: Dims = None, correction: int = 1, keepdim: bool = False, unbiased: Any = None
+        self, dim: Dims = None, correction: Int = 1, keepdim: Bool = False, unbiased: Any = None
     ) -> Tensor:
         """The square root of the variance."""
         return self.var(dim, correction, keepdim, unbiased).sqrt()
 
-    def amax(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    def amax(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
         """The largest element over the axes ``dim``; equal ones share the gradient."""
         return self._extreme(reductions.Amax, "amax", dim, keepdim)
 
-    def amin(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    def amin(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
         """The smallest element over the axes ``dim``; equal ones share the gradient."""
         return self._extreme(reductions.Amin, "amin", dim, keepdim)
 
-    def _extreme(self, function, name: str, dim: Dims, keepdim: bool) -> Tensor:
-        axes = _axes(name, dim, self.ndim)
-        if _count(self.shape, axes) == 0:
+    def _extreme(self, function, name: str, dim: Dims, keepdim: Bool) -> Tensor:
+        axes = all_axes(name, dim, self.ndim)
+        if count_along(self.shape, axes) == 0:
             raise IndexError(f"{name}: nothing to choose from along {axes} of a tensor of shape {self.shape}")
         return function.apply(self, dim=axes, keepdim=keepdim)
 
-    def max(self, dim: Any = None, keepdim: bool = False) -> Any:
+    def max(self, dim: Any = None, keepdim: Bool = False) -> Any:
         """The largest element; along an axis (values, indices); with another tensor their maximum."""
         if isinstance(dim, Tensor):
             return self.maximum(dim)
         return self.amax() if dim is None else self._chosen(self.argmax(dim, keepdim=True), dim, keepdim)
 
-    def min(self, dim: Any = None, keepdim: bool = False) -> Any:
+    def min(self, dim: Any = None, keepdim: Bool = False) -> Any:
         """The smallest element; along an axis (values, indices); with another tensor their minimum."""
         if isinstance(dim, Tensor):
             return self.minimum(dim)
         return self.amin() if dim is None else self._chosen(self.argmin(dim, keepdim=True), dim, keepdim)
 
-    def _chosen(self, index: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
+    def _chosen(self, index: Tensor, dim: Int, keepdim: Bool) -> ValuesAndIndices:
         if self.ndim == 0:
             return ValuesAndIndices(self, index)
         values = self.gather(dim, index)
@@ -728,7 +790,7 @@ class Tensor:
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape; one length may be -1."""
-        return shapes.Reshape.apply(self, shape=_new_shape(self, _sizes(shape)))
+        return shapes.Reshape.apply(self, shape=fill_shape(self.shape, as_sizes(shape)))
 
     def view(self, *shape: Any) -> Tensor:
         """As `reshape`: shares memory where the layout allows it, and copies where it does not."""
@@ -740,17 +802,17 @@ class Tensor:
 
     def permute(self, *dims: Any) -> Tensor:
         """The axes in a new order."""
-        order = tuple(_axis("permute", d, self.ndim) for d in _sizes(dims))
+        order = tuple(one_axis("permute", d, self.ndim) for d in as_sizes(dims))
         if sorted(order) != list(range(self.ndim)):
             raise ValueError(
                 f"permute: {order} does not name each of the {self.ndim} axes of {self.shape} once"
             )
         return shapes.Permute.apply(self, dims=order)
 
-    def transpose(self, dim0: int, dim1: int) -> Tensor:
+    def transpose(self, dim0: Int, dim1: Int) -> Tensor:
         """Swap two axes."""
         order = list(range(self.ndim))
-        i, j = _axis("transpose", dim0, self.ndim), _axis("transpose", dim1, self.ndim)
+        i, j = one_axis("transpose", dim0, self.ndim), one_axis("transpose", dim1, self.ndim)
         order[i], order[j] = order[j], order[i]
         return shapes.Permute.apply(self, dims=tuple(order))
 
@@ -763,40 +825,38 @@ class Tensor:
     T = property(lambda self: self.permute(*reversed(range(self.ndim))), doc="The axes in reverse order.")
     mT = property(lambda self: self.transpose(-2, -1), doc="The last two axes swapped.")
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    def flatten(self, start_dim: Int = 0, end_dim: Int = -1) -> Tensor:
         """Merge the axes from ``start_dim`` to ``end_dim`` into one."""
         if self.ndim == 0:
             return self.reshape(1)
-        start, end = _axis("flatten", start_dim, self.ndim), _axis("flatten", end_dim, self.ndim)
+        start, end = one_axis("flatten", start_dim, self.ndim), one_axis("flatten", end_dim, self.ndim)
         if start > end:
             raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
-        merged = _count(self.shape, tuple(range(start, end + 1)))
+        merged = count_along(self.shape, tuple(range(start, end + 1)))
         return self.reshape(*self.shape[:start], merged, *self.shape[end + 1 :])
 
-    def unflatten(self, dim: int, sizes: Sequence[int]) -> Tensor:
+    def unflatten(self, dim: Int, sizes: Sequence[Int]) -> Tensor:
         """Split one axis into several."""
-        i = _axis("unflatten", dim, self.ndim)
-        inner = _new_shape(
-            self._wrap(self.array[(0,) * i + (slice(None),) + (0,) * (self.ndim - i - 1)]), tuple(sizes)
-        )
+        i = one_axis("unflatten", dim, self.ndim)
+        inner = fill_shape((self.shape[i],), tuple(sizes))
         return self.reshape(*self.shape[:i], *inner, *self.shape[i + 1 :])
 
     def squeeze(self, dim: Dims = None) -> Tensor:
         """Drop axes of length 1: all of them, or those named."""
-        axes = _axes("squeeze", dim, self.ndim)
+        axes = all_axes("squeeze", dim, self.ndim)
         return self.reshape([n for i, n in enumerate(self.shape) if n != 1 or i not in axes])
 
-    def unsqueeze(self, dim: int) -> Tensor:
+    def unsqueeze(self, dim: Int) -> Tensor:
         """Insert an axis of length 1."""
-        i = _axis("unsqueeze", dim, self.ndim + 1)
+        i = one_axis("unsqueeze", dim, self.ndim + 1)
         return self.reshape(*self.shape[:i], 1, *self.shape[i:])
 
-    def broadcast_to(self, shape: Sequence[int]) -> Tensor:
+    def broadcast_to(self, shape: Sequence[Int]) -> Tensor:
         """Repeat along new axes and axes of length 1, without copying."""
         shape = tuple(shape)
         if shape == self.shape:
             return self
-        if not _broadcastable(self.shape, shape) or np.broadcast_shapes(self.shape, shape) != shape:
+        if not broadcastable(self.shape, shape) or np.broadcast_shapes(self.shape, shape) != shape:
             raise ValueError(
                 f"expand: {self.shape} cannot be repeated to {shape}; only axes of length 1 grow"
             )
@@ -804,7 +864,7 @@ class Tensor:
 
     def expand(self, *sizes: Any) -> Tensor:
         """As `broadcast_to`; -1 leaves an axis as it is."""
-        sizes = _sizes(sizes)
+        sizes = as_sizes(sizes)
         lead = len(sizes) - self.ndim
         if lead < 0 or -1 in sizes[:lead]:
             raise ValueError(f"expand: {sizes} does not fit a tensor of shape {self.shape}")
@@ -816,16 +876,16 @@ class Tensor:
 
     def sum_to_size(self, *size: Any) -> Tensor:
         """Sum over the axes along which ``size`` would be broadcast to this shape."""
-        shape = _sizes(size)
+        shape = as_sizes(size)
         if shape == self.shape:
             return self
-        if not _broadcastable(self.shape, shape) or np.broadcast_shapes(self.shape, shape) != self.shape:
+        if not broadcastable(self.shape, shape) or np.broadcast_shapes(self.shape, shape) != self.shape:
             raise ValueError(f"sum_to_size: {shape} does not broadcast to {self.shape}")
         return shapes.SumTo.apply(self, shape=shape)
 
     def repeat(self, *sizes: Any) -> Tensor:
         """Copies of the whole tensor, side by side, ``sizes[i]`` times along axis i."""
-        sizes = _sizes(sizes)
+        sizes = as_sizes(sizes)
         if len(sizes) < self.ndim:
             raise ValueError(f"repeat: {sizes} has fewer entries than the tensor has axes {self.shape}")
         shape = (1,) * (len(sizes) - self.ndim) + self.shape
@@ -836,12 +896,12 @@ class Tensor:
 
     def flip(self, *dims: Any) -> Tensor:
         """The elements in reverse order along the axes ``dims``."""
-        axes = _axes("flip", _sizes(dims), self.ndim)
+        axes = all_axes("flip", as_sizes(dims), self.ndim)
         return self[tuple(slice(None, None, -1 if i in axes else 1) for i in range(self.ndim))]
 
-    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Tensor, ...]:
         """Cut into pieces of one length (the last may be shorter), or of the lengths given."""
-        axis = _axis("split", dim, self.ndim)
+        axis = one_axis("split", dim, self.ndim)
         length = self.shape[axis]
         if isinstance(split_size, int):
             if split_size <= 0:
@@ -856,15 +916,15 @@ class Tensor:
         cut = (slice(None),) * axis
         return tuple(self[(*cut, slice(a, b))] for a, b in zip([0, *stops[:-1]], stops, strict=True))
 
-    def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Tensor, ...]:
         """Cut into at most ``chunks`` pieces of equal length (the last may be shorter)."""
         if chunks <= 0:
             raise ValueError(f"chunk: the number of pieces must be positive, not {chunks}")
         return self.split(max(1, -(-self.size(dim) // chunks)), dim)
 
-    def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
+    def unbind(self, dim: Int = 0) -> tuple[Tensor, ...]:
         """The slices along one axis, without that axis."""
-        axis = _axis("unbind", dim, self.ndim)
+        axis = one_axis("unbind", dim, self.ndim)
         return tuple(self[(slice(None),) * axis + (i,)] for i in range(self.shape[axis]))
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -892,7 +952,7 @@ class Tensor:
             raise type(error)(f"x[{_show(index)}] = v on a tensor of shape {self.shape}: {error}") from None
         self.bump_version()
 
-    def gather(self, dim: int, index: Tensor) -> Tensor:
+    def gather(self, dim: Int, index: Tensor) -> Tensor:
         """Along ``dim`` take the elements that ``index`` names; along the other axes stay in place."""
         axis, chosen = _gather_arguments("gather", self, dim, index)
         return indexing.Gather.apply(self, dim=axis, index=chosen)
@@ -931,16 +991,16 @@ class Tensor:
         """Clamp to [min, max]."""
         return self._write("clamp_", lambda mine, _: array_module(mine).clip(mine, min, max), 0)
 
-    def normal_(self, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
+    def normal_(self, mean: Float = 0.0, std: Float = 1.0, generator: Any = None) -> Tensor:
         """Fill with normally distributed numbers."""
         if std < 0:
             raise ValueError(f"normal_: std must not be negative, but is {std}")
-        draw = (generator or global_generator).numpy.standard_normal(self.shape, _drawn(self.dtype))
+        draw = (generator or global_generator).numpy.standard_normal(self.shape, drawn_dtype(self.dtype))
         return self._write("normal_", lambda mine, new: new * std + mean, to_device(draw, self.device))
 
-    def uniform_(self, from_: float = 0.0, to: float = 1.0, generator: Any = None) -> Tensor:
+    def uniform_(self, from_: Float = 0.0, to: Float = 1.0, generator: Any = None) -> Tensor:
         """Fill with numbers uniformly distributed in [from_, to)."""
-        draw = (generator or global_generator).numpy.random(self.shape, _drawn(self.dtype))
+        draw = (generator or global_generator).numpy.random(self.shape, drawn_dtype(self.dtype))
         return self._write(
             "uniform_", lambda mine, new: new * (to - from_) + from_, to_device(draw, self.device)
         )
@@ -951,7 +1011,7 @@ class Tensor:
         )
         other = _as_tensor(name, other, self)
         if (
-            not _broadcastable(self.shape, other.shape)
+            not broadcastable(self.shape, other.shape)
             or np.broadcast_shapes(self.shape, other.shape) != self.shape
         ):
             raise ValueError(
@@ -982,32 +1042,21 @@ def result_type(a: Tensor, b: Tensor) -> np.dtype:
 
     Tensors without axes only count where they are of a higher kind (bool < integer < floating).
     """
-    kinds = [_KINDS[x.dtype.kind] for x in (a, b)]
+    kinds = [KINDS[x.dtype.kind] for x in (a, b)]
     if (a.ndim == 0) != (b.ndim == 0):
         with_axes, without = (0, 1) if b.ndim == 0 else (1, 0)
         return (a, b)[without if kinds[without] > kinds[with_axes] else with_axes].dtype
     return promote_types(a.dtype, b.dtype)
 
 
-def promote_types(a: Any, b: Any) -> np.dtype:
-    """The smallest dtype that holds both; an integer beside a floating-point type does not widen it."""
-    a, b = np.dtype(a), np.dtype(b)
-    if (a.kind == "f") != (b.kind == "f"):
-        return a if a.kind == "f" else b
-    return np.promote_types(a, b)
-
-
-_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
-
-
 def _as_tensor(name: str, x: Any, like: Tensor | None = None) -> Tensor:
-    """Make a tensor of a number or an array; a number takes the dtype of ``like`` where its kind allows it."""
+    """Make a tensor of a number or array; a number takes the dtype of ``like`` where its kind allows."""
     if isinstance(x, Tensor):
         return x
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, (bool, int, float)):
-        dtype = _number_dtype(x, None if like is None else like.dtype)
+        dtype = number_dtype(x, None if like is None else like.dtype)
         xp = np if like is None else array_module(like.array)
         return Tensor._wrap(None, xp.asarray(x, dtype=dtype))  # type: ignore[arg-type]
     if isinstance(x, np.ndarray) or type(x).__module__.partition(".")[0] == "cupy":
@@ -1015,15 +1064,6 @@ def _as_tensor(name: str, x: Any, like: Tensor | None = None) -> Tensor:
     raise TypeError(
         f"{name}: a Tensor or a number is wanted, not {type(x).__name__}; minigen.tensor(data) makes one"
     )
-
-
-def _number_dtype(x: bool | int | float, like: np.dtype | None) -> np.dtype:
-    own, kind = (bool_, 0) if isinstance(x, bool) else (int64, 1) if isinstance(x, int) else (float32, 2)
-    return like if like is not None and _KINDS[like.kind] >= kind else own
-
-
-def _plain_number(x: Any) -> Any:
-    return x.item() if isinstance(x, np.generic) else x
 
 
 def _same_dtype(name: str, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -1042,7 +1082,7 @@ def _operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
     x, y = a.array, b.array
     if x.dtype != y.dtype and not ((x.dtype.kind == "b" and y.ndim) or (y.dtype.kind == "b" and x.ndim)):
         a, b = _same_dtype(name, a, b)  # beside a bool, NumPy does what PyTorch does, without a copy
-    if x.shape != y.shape and x.ndim and y.ndim and not _broadcastable(x.shape, y.shape):
+    if x.shape != y.shape and x.ndim and y.ndim and not broadcastable(x.shape, y.shape):
         raise ValueError(
             f"{name}: shapes {x.shape} and {y.shape} do not broadcast: "
             "compared from the right, lengths must be equal or 1"
@@ -1091,59 +1131,6 @@ def _floating(name: str, x: Tensor) -> Tensor:
 # --- shapes, axes, indices ----------------------------------------------------------------------------------
 
 
-def _broadcastable(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    return all(m == n or m == 1 or n == 1 for m, n in zip(reversed(a), reversed(b), strict=False))
-
-
-def _axis(name: str, dim: Any, ndim: int) -> int:
-    """Check one axis number; negative ones count from the end."""
-    try:
-        axis = operator.index(dim)
-    except TypeError:
-        raise TypeError(f"{name}: dim must be an integer, not {dim!r}") from None
-    bound = max(ndim, 1)
-    if not -bound <= axis < bound:
-        raise IndexError(f"{name}: dim {axis} is out of range for a tensor of {ndim} axes")
-    return axis % bound
-
-
-def _axes(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
-    if dim is None or (isinstance(dim, (tuple, list)) and not dim and name != "flip"):
-        return tuple(range(ndim))
-    axes = [_axis(name, d, ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"{name}: dim {dim} names an axis twice")
-    return tuple(axes) if ndim else ()
-
-
-def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    count = 1
-    for axis in axes:
-        count *= shape[axis]
-    return count
-
-
-def _sizes(sizes: Any) -> tuple[int, ...]:
-    """Accept f(2, 3) and f((2, 3)) alike."""
-    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
-        sizes = sizes[0]
-    return tuple(operator.index(n) for n in sizes)
-
-
-def _new_shape(x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Fill in a -1, and check that the number of elements stays the same."""
-    known = 1
-    for n in shape:
-        known *= 1 if n == -1 else n
-    if shape.count(-1) == 1 and known > 0 and x.numel() % known == 0 and min(shape) >= -1:
-        return tuple(x.numel() // known if n == -1 else n for n in shape)
-    if -1 in shape or known != x.numel() or min(shape, default=0) < 0:
-        raise ValueError(
-            f"reshape: a tensor of shape {x.shape} ({x.numel()} elements) does not fit {tuple(shape)}"
-        )
-    return shape
-
-
 def _index(x: Tensor, index: Any) -> tuple:
     """Turn an index into a tuple of numbers, slices and arrays of the tensor's own library."""
     parts = index if isinstance(index, tuple) else (index,)
@@ -1174,7 +1161,7 @@ def _show(index: tuple) -> str:
 
 
 def _gather_arguments(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Array]:
-    axis = _axis(name, dim, x.ndim)
+    axis = one_axis(name, dim, x.ndim)
     if not isinstance(index, Tensor) or index.dtype.kind not in "iu":
         raise TypeError(f"{name}: index must be an integer tensor")
     fits = index.ndim == x.ndim and all(
@@ -1188,8 +1175,3 @@ def _gather_arguments(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[in
             f"{name}: index {low if low < 0 else high} is out of range for axis {dim} of {x.shape}"
         )
     return axis, index.array
-
-
-def _drawn(dtype: np.dtype) -> np.dtype:
-    """The dtype in which random numbers are drawn: NumPy draws float32 and float64."""
-    return float64 if dtype == float64 else float32

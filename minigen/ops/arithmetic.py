@@ -1,8 +1,8 @@
 """Arithmetic of two tensors, with broadcasting, and conversion between dtypes.
 
 Forward broadcasts as NumPy does; so backward sums each gradient over the axes along which its input was
-repeated (``sum_to_size``, the adjoint of broadcasting).  Both inputs arrive here with dtypes that NumPy combines
-as PyTorch would: `minigen.tensor` has seen to that.
+repeated (``sum_to_size``, the adjoint of broadcasting).  Both inputs arrive here with dtypes that NumPy
+combines as PyTorch would: `minigen.tensor` has seen to that.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Functions of one tensor, element by element.
 
-Where the derivative is short in terms of the result (exp, sqrt, tanh, sigmoid), backward uses ``self.output``,
-which is a tensor of the graph, so that it can be differentiated again.  Masks and signs are constants: their
+Where the derivative is short in terms of the result (exp, sqrt, tanh), backward uses ``self.output``, which
+is a tensor of the graph, so that it can be differentiated again.  Masks and signs are constants: their
 derivative is zero wherever it exists.
 """
 

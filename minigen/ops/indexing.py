@@ -69,7 +69,7 @@ class Gather(Function):
 
 
 class ScatterAdd(Function):
-    """Zeros of ``shape`` to which each element of y is added at the place that ``index`` names along ``dim``."""
+    """Zeros of ``shape``, each element of y added at the place that ``index`` names along ``dim``."""
 
     def forward(self, y):
         xp = array_module(y)

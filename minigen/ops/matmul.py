@@ -6,7 +6,7 @@ from minigen.engine import Function
 
 
 class MatMul(Function):
-    """(..., I, K) @ (..., K, J) -> (..., I, J); bilinear, so each gradient is a product with the other factor."""
+    """(..., I, K) @ (..., K, J) -> (..., I, J); each gradient is a product with the other factor."""
 
     def forward(self, a, b):
         return a @ b

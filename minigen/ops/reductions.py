@@ -18,7 +18,8 @@ class Sum(Function):
     """The sum over the axes ``dim``; filed with its adjoint, broadcasting."""
 
     def forward(self, x):
-        return x.sum(axis=self.dim, keepdims=self.keepdim)
+        dtype = x.dtype if x.dtype.kind == "f" else "int64"
+        return x.sum(axis=self.dim, keepdims=self.keepdim, dtype=dtype)
 
     def backward(self, grad):
         (x,) = self.inputs
@@ -29,14 +30,14 @@ class Sum(Function):
 
 
 class _Extreme(Function):
-    """Base of amax and amin over the axes ``dim``: equal extremes share the gradient evenly, as in PyTorch."""
+    """Base of amax and amin over the axes ``dim``: equal extremes share the gradient evenly."""
 
     def backward(self, grad):
         (x,) = self.inputs
         kept = _kept(x.shape, self.dim)
         hit = x.detach() == self.output.detach().reshape(kept)
-        share = hit / hit.sum(dim=self.dim, keepdim=True)
-        return grad.reshape(kept) * share.to(grad.dtype)
+        hit = hit.to(grad.dtype)
+        return grad.reshape(kept) * (hit / hit.sum(dim=self.dim, keepdim=True))
 
     def reads(self):
         return (0, -1)

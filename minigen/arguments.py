@@ -1,0 +1,67 @@
+"""Checking and normalising what people pass as axes, sizes and shapes; plain Python, no arrays.
+
+Every function names the operation it speaks for, so that its errors read as that operation's.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+Dims = int | Sequence[int] | None
+Shape = tuple[int, ...]
+
+
+def broadcastable(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Tell whether two shapes broadcast: from the right, lengths are equal or one of them is 1."""
+    return all(m == n or m == 1 or n == 1 for m, n in zip(reversed(a), reversed(b), strict=False))
+
+
+def one_axis(name: str, dim: Any, ndim: int) -> int:
+    """Check one axis number; negative ones count from the end."""
+    try:
+        axis = operator.index(dim)
+    except TypeError:
+        raise TypeError(f"{name}: dim must be an integer, not {dim!r}") from None
+    bound = max(ndim, 1)
+    if not -bound <= axis < bound:
+        raise IndexError(f"{name}: dim {axis} is out of range for a tensor of {ndim} axes")
+    return axis % bound
+
+
+def all_axes(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
+    """Normalise one axis, several, or None (all of them) to a tuple of non-negative axes."""
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim and name != "flip"):
+        return tuple(range(ndim))
+    axes = [one_axis(name, d, ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{name}: dim {dim} names an axis twice")
+    return tuple(axes) if ndim else ()
+
+
+def count_along(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """The number of elements along some axes together."""
+    count = 1
+    for axis in axes:
+        count *= shape[axis]
+    return count
+
+
+def as_sizes(sizes: Any) -> tuple[int, ...]:
+    """Accept f(2, 3) and f((2, 3)) alike."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = sizes[0]
+    return tuple(operator.index(n) for n in sizes)
+
+
+def fill_shape(old: Shape, shape: Shape) -> tuple[int, ...]:
+    """Fill in a -1, and check that the number of elements stays the same."""
+    total, known = count_along(old, tuple(range(len(old)))), 1
+    for n in shape:
+        known *= 1 if n == -1 else n
+    if shape.count(-1) == 1 and known > 0 and total % known == 0 and min(shape) >= -1:
+        return tuple(total // known if n == -1 else n for n in shape)
+    if -1 in shape or known != total or min(shape, default=0) < 0:
+        raise ValueError(f"reshape: a tensor of shape {old} ({total} elements) does not fit {tuple(shape)}")
+    return shape
