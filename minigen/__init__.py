@@ -15,6 +15,7 @@ from minigen.backend import (
     get_rng_state,
     manual_seed,
     set_rng_state,
+    tune_allocator,
 )
 from minigen.creation import *  # noqa: F403
 from minigen.dtypes import float16, float32, float64, int8, int16, int32, int64, promote_types, uint8
@@ -38,3 +39,6 @@ bool, half, float, double, int, long = (
     int64,
 )
 inference_mode = no_grad
+__version__ = "0.1.0"
+
+from minigen import autograd, nn, optim  # noqa: E402  (their files use the names above)

@@ -176,6 +176,33 @@ def _register_cupy() -> None:
     register_backend(Backend(Device("cuda"), cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy))
 
 
+def tune_allocator() -> bool:
+    """Ask the C library to keep large freed blocks instead of returning them to the system at once.
+
+    A training step allocates and frees arrays of many megabytes; by default glibc gives each one back, and
+    the next one is paid for page by page.  It holds for the whole process, so it is never done unasked: the
+    command line does it, and a program may.
+
+    Returns
+    -------
+    bool
+        True if it was done; False where the C library is not glibc.
+
+    Notes
+    -----
+    ``mallopt`` with M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of 1 GB; memory in use stays the same, memory
+    held by the process may be more.
+    """
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # not glibc: macOS, Windows, musl
+        return False
+    m_trim_threshold, m_mmap_threshold = -1, -3  # from <malloc.h>
+    return bool(mallopt(m_mmap_threshold, 1 << 30) and mallopt(m_trim_threshold, 1 << 30))
+
+
 class Generator:
     """A seeded source of random numbers; always on the host, so that every device gets the same ones.
 

@@ -13,8 +13,8 @@ import numpy as np
 from minigen.arguments import as_sizes
 from minigen.backend import Array, Generator, to_device
 from minigen.backend import generator as global_generator
-from minigen.dtypes import bool_, drawn_dtype, float32, int64
-from minigen.tensor import Tensor, _as_tensor
+from minigen.dtypes import bool_, drawn_dtype, float32, int64, number_dtype, plain_number
+from minigen.tensor import Tensor
 
 __all__ = [
     "arange",
@@ -81,26 +81,24 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     elif hasattr(data, "__cuda_array_interface__"):
         array, device = data, device or "cuda"
     else:
-        array = _from_python(data)
+        array = _from_python(data, dtype)
     array = array.astype(array.dtype if dtype is None else np.dtype(dtype), copy=True)
     return _finish(array, device, requires_grad)
 
 
 def _holds_tensors(data: Any) -> bool:
-    return any(
-        isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and _holds_tensors(item))
-        for item in data
-    )
+    return any(isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and _holds_tensors(item)) for item in data)
 
 
-def _from_python(data: Any) -> np.ndarray:
+def _from_python(data: Any, dtype: Any) -> np.ndarray:
     try:
         array = np.asarray(data)
     except ValueError:
         raise ValueError("tensor: the nested sequences differ in length, so they form no array") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"tensor: numbers are wanted, not {type(data).__name__} of {array.dtype}")
-    if not isinstance(data, (np.ndarray, np.generic)) and (array.dtype.kind == "f" or not array.size):
+    python_floats = not isinstance(data, (np.ndarray, np.generic)) and (array.dtype.kind == "f" or not array.size)
+    if python_floats and dtype is None:
         array = array.astype(float32)
     return array
 
@@ -143,8 +141,8 @@ def full(
     size: Any, fill_value: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """One number, everywhere."""
-    value = _as_tensor("full", fill_value)
-    array = np.full(_shape("full", (size,)), value.item(), dtype or value.dtype)
+    value = fill_value.item() if isinstance(fill_value, Tensor) else plain_number(fill_value)
+    array = np.full(_shape("full", (size,)), value, dtype or number_dtype(value, None))
     return _finish(array, device, requires_grad)
 
 
@@ -153,9 +151,7 @@ def eye(n: int, m: int | None = None, dtype: Any = float32, device: str | None =
     return _finish(np.eye(n, m, dtype=dtype or float32), device, False)
 
 
-def arange(
-    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: str | None = None
-) -> Tensor:
+def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: str | None = None) -> Tensor:
     """Numbers from ``start`` to before ``end`` in steps; int64 if all three are integers, else float32."""
     if end is None:
         start, end = 0, start
@@ -214,9 +210,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Numbers uniformly distributed in [0, 1)."""
-    draw = (generator or global_generator).numpy.random(
-        _shape("rand", size), drawn_dtype(np.dtype(dtype or float32))
-    )
+    draw = (generator or global_generator).numpy.random(_shape("rand", size), drawn_dtype(np.dtype(dtype or float32)))
     return _finish(draw.astype(dtype or float32, copy=False), device, requires_grad)
 
 

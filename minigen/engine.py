@@ -166,8 +166,8 @@ class Function:
             if isinstance(cls.__dict__.get(name), (staticmethod, classmethod)):
                 raise TypeError(
                     f"{cls.__name__}.{name} is a static method, as in PyTorch; here the node itself takes the "
-                    "place of ctx: write `def forward(self, x)` and `def backward(self, grad)`, read inputs "
-                    "from self.inputs instead of ctx.saved_tensors, and keep options as attributes of self"
+                    "place of ctx: write `def forward(self, x)` and `def backward(self, grad)`, read self.inputs "
+                    "instead of ctx.saved_tensors, and keep options as attributes of self"
                 )
 
     @classmethod
@@ -253,9 +253,7 @@ def _not_tensors(name: str, inputs: tuple) -> TypeError:
 
 def _mixed_devices(name: str, arrays: list) -> RuntimeError:
     places = ", ".join(f"argument {i} is on {device_of(a)}" for i, a in enumerate(arrays))
-    return RuntimeError(
-        f"{name}: all tensors must be on one device, but {places}; move them with .to(device)"
-    )
+    return RuntimeError(f"{name}: all tensors must be on one device, but {places}; move them with .to(device)")
 
 
 def _changed(call: Function, tensor: Tensor, i: int) -> RuntimeError:
@@ -274,29 +272,29 @@ def _changed(call: Function, tensor: Tensor, i: int) -> RuntimeError:
 class _Arrival:
     """The gradient that has reached a tensor so far.  Holds the tensor, so that its id stays its own.
 
-    ``owned`` says that the array was allocated during this walk and is known to nobody else: only then may
-    further gradients be added in place, and only then may a leaf keep it as its ``.grad``.
+    ``summed`` says that the walk itself allocated the array: only then are further gradients added in place.
+    ``private`` says that no tensor of the graph shares its memory: only then may a leaf keep it as its ``.grad``.
     """
 
-    __slots__ = ("tensor", "grad", "owned")
+    __slots__ = ("grad", "private", "summed", "tensor")
 
-    def __init__(self, tensor: Tensor, grad: Tensor, owned: bool) -> None:
-        self.tensor, self.grad, self.owned = tensor, grad, owned
+    def __init__(self, tensor: Tensor, grad: Tensor, private: bool) -> None:
+        self.tensor, self.grad, self.private, self.summed = tensor, grad, private, False
 
     def add(self, grad: Tensor) -> None:
-        if self.owned and not _recording.get():
+        if self.summed and not _recording.get():
             mine = self.grad.array
             array_module(mine).add(mine, grad.array, out=mine)
         else:
             self.grad = self.grad + grad
-            self.owned = True
+            self.private = self.summed = True
 
     def run_hooks(self) -> None:
         for hook in list((self.tensor._hooks or {}).values()):
             replaced = hook(self.grad)
             if replaced is not None:
                 _check_gradient(replaced, self.tensor, "a hook")
-                self.grad, self.owned = replaced, False
+                self.grad, self.private = replaced, False
 
 
 class _Walk:
@@ -319,7 +317,7 @@ class _Walk:
         _recording.set(create_graph)
         try:
             for tensor, seed in zip(outputs, seeds, strict=True):
-                self._receive(tensor, seed, owned=False)
+                self._receive(tensor, seed, private=False)
             while self.queue:
                 self._visit(heapq.heappop(self.queue)[1])
             for arrival in self.reached.values():  # only leaves are left
@@ -327,12 +325,12 @@ class _Walk:
         finally:
             _recording.set(before)
 
-    def _receive(self, tensor: Tensor, grad: Tensor, owned: bool) -> None:
+    def _receive(self, tensor: Tensor, grad: Tensor, private: bool) -> None:
         arrival = self.reached.get(id(tensor))
         if arrival is not None:
             arrival.add(grad)
             return
-        self.reached[id(tensor)] = _Arrival(tensor, grad, owned)
+        self.reached[id(tensor)] = _Arrival(tensor, grad, private)
         if tensor.grad_fn is not None:
             heapq.heappush(self.queue, (-tensor.grad_fn.order, tensor))
 
@@ -341,11 +339,8 @@ class _Walk:
         tensor = arrival.tensor
         if tensor._hooks:
             arrival.run_hooks()
-        if self.targets is None:
-            wanted = tensor.grad_fn is None or tensor.retains_grad
-        else:
-            wanted = id(tensor) in self.targets
-        if wanted:
+        kept_by_itself = tensor.grad_fn is None or tensor.retains_grad
+        if kept_by_itself if self.targets is None else id(tensor) in self.targets:
             self.found[id(tensor)] = arrival
 
     def _visit(self, tensor: Tensor) -> None:
@@ -365,8 +360,8 @@ class _Walk:
             if g is None or not call.needs_input_grad[i]:
                 continue
             _check_gradient(g, x, f"{type(call).__name__}.backward")
-            owned = x.grad_fn is None and _is_private(g, (grad, tensor, *inputs, *grads[:i], *grads[i + 1 :]))
-            self._receive(x, g, owned)
+            private = x.grad_fn is None and _is_private(g, (grad, tensor, *inputs, *grads[:i], *grads[i + 1 :]))
+            self._receive(x, g, private)
         if not self.retain_graph and call.reads():
             call._free()
 
@@ -431,7 +426,7 @@ def _check_gradient(g: Tensor, x: Tensor, source: str) -> None:
 
 
 def _is_private(grad: Tensor, others: Iterable[Tensor | None]) -> bool:
-    """True if nobody else can see the memory of ``grad``: it may be kept and written to."""
+    """True if none of the other tensors shares memory with ``grad``."""
     share = array_module(grad.array).may_share_memory
     return not any(other is not None and share(grad.array, other.array) for other in others)
 
@@ -551,8 +546,10 @@ def backward(
     seeds = _seeds("backward", [output], [gradient])
     keep = create_graph if retain_graph is None else retain_graph
     targets = None if inputs is None else _as_list(inputs)
-    for arrival in _Walk([output], seeds, targets, create_graph, keep).found.values():
-        _accumulate(arrival, create_graph)
+    found = _Walk([output], seeds, targets, create_graph, keep).found
+    with enable_grad() if create_graph else no_grad():
+        for arrival in found.values():
+            _accumulate(arrival, create_graph)
 
 
 def _accumulate(arrival: _Arrival, create_graph: bool) -> None:
@@ -562,14 +559,11 @@ def _accumulate(arrival: _Arrival, create_graph: bool) -> None:
     if create_graph:
         tensor.grad = new if old is None else old + new
     elif old is None:
-        if not arrival.owned:
+        if not arrival.private:
             xp = array_module(new.array)
             copy = xp.empty_like(tensor.array)
             copy[...] = new.array
             new = new._wrap(copy)
         tensor.grad = new
-    elif old.requires_grad:  # a recorded gradient: do not write into somebody's graph
-        tensor.grad = old.detach() + new
     else:
-        array_module(old.array).add(old.array, new.array, out=old.array)
-        old.bump_version()
+        tensor.grad = old.detach() + new

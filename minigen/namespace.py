@@ -113,9 +113,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     axis = one_axis("cat", dim, first.ndim)
     for i, x in enumerate(tensors):
         if x.ndim != first.ndim or first.ndim == 0:
-            raise ValueError(
-                f"cat: tensor {i} has shape {x.shape}, tensor 0 {first.shape}; the axes must match"
-            )
+            raise ValueError(f"cat: tensor {i} has shape {x.shape}, tensor 0 {first.shape}; the axes must match")
         differing = [d for d in range(first.ndim) if d != axis and x.shape[d] != first.shape[d]]
         if differing:
             raise ValueError(
@@ -130,9 +128,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensors = _sequence("stack", tensors)
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
-            raise ValueError(
-                f"stack: tensor {i} has shape {x.shape}, tensor 0 {tensors[0].shape}; all must be equal"
-            )
+            raise ValueError(f"stack: tensor {i} has shape {x.shape}, tensor 0 {tensors[0].shape}; all must be equal")
     axis = one_axis("stack", dim, tensors[0].ndim + 1)
     return cat([x.unsqueeze(axis) for x in tensors], axis)
 
@@ -211,9 +207,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return input.shape == other.shape and bool((input == other).all())
 
 
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> bool:
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """True if |input - other| <= atol + rtol * |other| everywhere."""
     return bool(array_module(input.array).allclose(input.array, other.array, rtol, atol, equal_nan))
 

@@ -101,6 +101,8 @@ class Tensor:
     def __init__(self, data: Any, requires_grad: Bool = False) -> None:
         if isinstance(data, Tensor):
             data = data.array
+        if isinstance(data, np.generic):
+            data = np.asarray(data)
         if isinstance(data, (list, tuple, int, float, bool)):
             data = np.asarray(data, dtype=float32)
         array_module(data)  # refuses what is no array
@@ -146,13 +148,10 @@ class Tensor:
     def requires_grad(self, value: Bool) -> None:
         if value and self.array.dtype.kind != "f":
             raise RuntimeError(
-                f"requires_grad: only floating-point tensors have gradients, not {self.dtype}; "
-                "use .float() first"
+                f"requires_grad: only floating-point tensors have gradients, not {self.dtype}; use .float() first"
             )
         if not value and self.grad_fn is not None:
-            raise RuntimeError(
-                "requires_grad can be switched off on leaves only; use .detach() to cut a tensor off"
-            )
+            raise RuntimeError("requires_grad can be switched off on leaves only; use .detach() to cut a tensor off")
         self._requires_grad = bool(value)
 
     @property
@@ -218,9 +217,7 @@ class Tensor:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        values = np.array2string(
-            to_numpy(self.array), separator=", ", prefix="tensor(", threshold=200, precision=4
-        )
+        values = np.array2string(to_numpy(self.array), separator=", ", prefix="tensor(", threshold=200, precision=4)
         notes = [] if self.dtype in (float32, int64, bool_) else [f"dtype={self.dtype}"]
         if self.device != "cpu":
             notes.append(f"device='{self.device}'")
@@ -257,9 +254,7 @@ class Tensor:
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient is complete; a returned tensor takes its place."""
         if not self.requires_grad:
-            raise RuntimeError(
-                "register_hook: this tensor does not require grad, so no gradient will come by"
-            )
+            raise RuntimeError("register_hook: this tensor does not require grad, so no gradient will come by")
         if self._hooks is None:
             self._hooks = {}
         return RemovableHandle(self._hooks).add(hook)
@@ -273,9 +268,7 @@ class Tensor:
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array that shares memory with the tensor (on the CPU)."""
         if self.requires_grad:
-            raise RuntimeError(
-                "numpy() on a tensor that requires grad would lose the graph; use .detach().numpy()"
-            )
+            raise RuntimeError("numpy() on a tensor that requires grad would lose the graph; use .detach().numpy()")
         if self.device.type == "cuda":
             raise TypeError("numpy() needs the tensor on the CPU; use .cpu().numpy()")
         return to_numpy(self.array)
@@ -301,16 +294,12 @@ class Tensor:
 
     def __index__(self) -> Int:
         if self.dtype.kind not in "iu":
-            raise TypeError(
-                f"only integer tensors of one element can be an index, not {self.dtype} {self.shape}"
-            )
+            raise TypeError(f"only integer tensors of one element can be an index, not {self.dtype} {self.shape}")
         return int(self.item())
 
     def __bool__(self) -> Bool:
         if self.array.size != 1:
-            raise RuntimeError(
-                f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()"
-            )
+            raise RuntimeError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
         return bool(self.item())
 
     # --- type and place ---
@@ -423,9 +412,7 @@ class Tensor:
         if isinstance(exponent, (int, float)) and self.dtype.kind == "f":
             return arithmetic.PowScalar.apply(self, exponent=plain_number(exponent))
         if isinstance(exponent, int) and self.dtype.kind != "f" and exponent < 0:
-            raise RuntimeError(
-                "pow: integers to negative integer powers are not integers; use .float() first"
-            )
+            raise RuntimeError("pow: integers to negative integer powers are not integers; use .float() first")
         return _binary(arithmetic.Pow, "pow", self, exponent)
 
     def __rpow__(self, base):
@@ -433,11 +420,7 @@ class Tensor:
 
     def __floordiv__(self, other):
         a, b = _operands("floor_divide", self, other)
-        return (
-            a._wrap(array_module(a.array).floor_divide(a.array, b.array))
-            if a.dtype.kind != "f"
-            else (a / b).floor()
-        )
+        return a._wrap(array_module(a.array).floor_divide(a.array, b.array)) if a.dtype.kind != "f" else (a / b).floor()
 
     def __mod__(self, other):
         a, b = _operands("remainder", self, other)
@@ -697,20 +680,14 @@ class Tensor:
         if isinstance(min, Tensor) or isinstance(max, Tensor):
             x = self if min is None else self.maximum(min)
             return x if max is None else x.minimum(max)
-        x = (
-            self.float()
-            if self.dtype.kind != "f" and isinstance(max if min is None else min, float)
-            else self
-        )
+        x = self.float() if self.dtype.kind != "f" and isinstance(max if min is None else min, float) else self
         return elementwise.Clamp.apply(x, min=plain_number(min), max=plain_number(max))
 
     clip = clamp
 
     def softmax(self, dim: Int) -> Tensor:
         """exp(x) / sum(exp(x)) along ``dim``."""
-        return reductions.Softmax.apply(
-            _floating("softmax", self), dim=(one_axis("softmax", dim, self.ndim),)
-        )
+        return reductions.Softmax.apply(_floating("softmax", self), dim=(one_axis("softmax", dim, self.ndim),))
 
     def log_softmax(self, dim: Int) -> Tensor:
         """The logarithm of the softmax along ``dim``."""
@@ -734,9 +711,7 @@ class Tensor:
         total = _floating("mean", self).sum(dim, keepdim)
         return total / count_along(self.shape, all_axes("mean", dim, self.ndim))
 
-    def var(
-        self, dim: Dims = None, correction: Int = 1, keepdim: Bool = False, unbiased: Any = None
-    ) -> Tensor:
+    def var(self, dim: Dims = None, correction: Int = 1, keepdim: Bool = False, unbiased: Any = None) -> Tensor:
         """The variance: the sum of squared deviations over (count - correction)."""
         correction = correction if unbiased is None else int(unbiased)
         deviation = self - self.mean(dim, keepdim=True)
@@ -744,9 +719,7 @@ class Tensor:
         total = (deviation * deviation).sum(dim, keepdim)
         return total / count if count > 0 else total * float("nan")
 
-    def std(
-        self, dim: Dims = None, correction: Int = 1, keepdim: Bool = False, unbiased: Any = None
-    ) -> Tensor:
+    def std(self, dim: Dims = None, correction: Int = 1, keepdim: Bool = False, unbiased: Any = None) -> Tensor:
         """The square root of the variance."""
         return self.var(dim, correction, keepdim, unbiased).sqrt()
 
@@ -780,11 +753,7 @@ class Tensor:
         if self.ndim == 0:
             return ValuesAndIndices(self, index)
         values = self.gather(dim, index)
-        return (
-            ValuesAndIndices(values, index)
-            if keepdim
-            else ValuesAndIndices(values.squeeze(dim), index.squeeze(dim))
-        )
+        return ValuesAndIndices(values, index) if keepdim else ValuesAndIndices(values.squeeze(dim), index.squeeze(dim))
 
     # --- shapes ---
 
@@ -804,9 +773,7 @@ class Tensor:
         """The axes in a new order."""
         order = tuple(one_axis("permute", d, self.ndim) for d in as_sizes(dims))
         if sorted(order) != list(range(self.ndim)):
-            raise ValueError(
-                f"permute: {order} does not name each of the {self.ndim} axes of {self.shape} once"
-            )
+            raise ValueError(f"permute: {order} does not name each of the {self.ndim} axes of {self.shape} once")
         return shapes.Permute.apply(self, dims=order)
 
     def transpose(self, dim0: Int, dim1: Int) -> Tensor:
@@ -857,9 +824,7 @@ class Tensor:
         if shape == self.shape:
             return self
         if not broadcastable(self.shape, shape) or np.broadcast_shapes(self.shape, shape) != shape:
-            raise ValueError(
-                f"expand: {self.shape} cannot be repeated to {shape}; only axes of length 1 grow"
-            )
+            raise ValueError(f"expand: {self.shape} cannot be repeated to {shape}; only axes of length 1 grow")
         return shapes.BroadcastTo.apply(self, shape=shape)
 
     def expand(self, *sizes: Any) -> Tensor:
@@ -910,9 +875,7 @@ class Tensor:
         else:
             stops = [int(n) for n in np.cumsum(split_size)]
             if not stops or stops[-1] != length or min(split_size) < 0:
-                raise ValueError(
-                    f"split: the lengths {list(split_size)} do not add up to {length}, axis {dim}"
-                )
+                raise ValueError(f"split: the lengths {list(split_size)} do not add up to {length}, axis {dim}")
         cut = (slice(None),) * axis
         return tuple(self[(*cut, slice(a, b))] for a, b in zip([0, *stops[:-1]], stops, strict=True))
 
@@ -939,9 +902,7 @@ class Tensor:
         try:
             return indexing.GetItem.apply(self, index=index)
         except IndexError as error:
-            raise IndexError(
-                f"index {_show(index)} does not fit a tensor of shape {self.shape}: {error}"
-            ) from None
+            raise IndexError(f"index {_show(index)} does not fit a tensor of shape {self.shape}: {error}") from None
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._check_in_place("x[i] = v", value, "compose a new tensor with minigen.where or minigen.cat")
@@ -1001,22 +962,13 @@ class Tensor:
     def uniform_(self, from_: Float = 0.0, to: Float = 1.0, generator: Any = None) -> Tensor:
         """Fill with numbers uniformly distributed in [from_, to)."""
         draw = (generator or global_generator).numpy.random(self.shape, drawn_dtype(self.dtype))
-        return self._write(
-            "uniform_", lambda mine, new: new * (to - from_) + from_, to_device(draw, self.device)
-        )
+        return self._write("uniform_", lambda mine, new: new * (to - from_) + from_, to_device(draw, self.device))
 
     def _write(self, name: str, compute: Callable[[Array, Array], Array], other: Any) -> Tensor:
-        self._check_in_place(
-            name, other, "use the operation without the underscore, or do it under no_grad()"
-        )
+        self._check_in_place(name, other, "use the operation without the underscore, or do it under no_grad()")
         other = _as_tensor(name, other, self)
-        if (
-            not broadcastable(self.shape, other.shape)
-            or np.broadcast_shapes(self.shape, other.shape) != self.shape
-        ):
-            raise ValueError(
-                f"{name}: values of shape {other.shape} cannot be written into shape {self.shape}"
-            )
+        if not broadcastable(self.shape, other.shape) or np.broadcast_shapes(self.shape, other.shape) != self.shape:
+            raise ValueError(f"{name}: values of shape {other.shape} cannot be written into shape {self.shape}")
         self.array[...] = compute(self.array, other.array)
         self.bump_version()
         return self
@@ -1024,14 +976,10 @@ class Tensor:
     def _check_in_place(self, name: str, other: Any, remedy: str) -> None:
         """Refuse what would change the graph behind its back, or memory that is shared by repetition."""
         if engine.is_grad_enabled() and (self.requires_grad or getattr(other, "requires_grad", False)):
-            raise RuntimeError(
-                f"{name} in place on a tensor that gradients flow through, while recording; {remedy}"
-            )
+            raise RuntimeError(f"{name} in place on a tensor that gradients flow through, while recording; {remedy}")
         repeated = any(s == 0 and n > 1 for s, n in zip(self.array.strides, self.shape, strict=True))
         if repeated or not getattr(self.array.flags, "writeable", True):
-            raise RuntimeError(
-                f"{name}: this memory is read-only or repeated by expand(); use .clone() first"
-            )
+            raise RuntimeError(f"{name}: this memory is read-only or repeated by expand(); use .clone() first")
 
 
 # --- operands -----------------------------------------------------------------------------------------------
@@ -1061,9 +1009,7 @@ def _as_tensor(name: str, x: Any, like: Tensor | None = None) -> Tensor:
         return Tensor._wrap(None, xp.asarray(x, dtype=dtype))  # type: ignore[arg-type]
     if isinstance(x, np.ndarray) or type(x).__module__.partition(".")[0] == "cupy":
         return Tensor(x)
-    raise TypeError(
-        f"{name}: a Tensor or a number is wanted, not {type(x).__name__}; minigen.tensor(data) makes one"
-    )
+    raise TypeError(f"{name}: a Tensor or a number is wanted, not {type(x).__name__}; minigen.tensor(data) makes one")
 
 
 def _same_dtype(name: str, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -1091,9 +1037,7 @@ def _operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
 
 
 def _is_operand(x: Any) -> bool:
-    return isinstance(x, (Tensor, bool, int, float, np.ndarray, np.generic)) or hasattr(
-        x, "__cuda_array_interface__"
-    )
+    return isinstance(x, (Tensor, bool, int, float, np.ndarray, np.generic)) or hasattr(x, "__cuda_array_interface__")
 
 
 def _binary(function: type[engine.Function], name: str, a: Any, b: Any, floating: bool = False) -> Any:
@@ -1103,9 +1047,7 @@ def _binary(function: type[engine.Function], name: str, a: Any, b: Any, floating
     if floating and a.array.dtype.kind != "f" and b.array.dtype.kind != "f":
         a, b = a.float(), b.float()
     if name == "sub" and a.array.dtype.kind == "b":
-        raise TypeError(
-            "sub: bool tensors cannot be subtracted; use ^ (differ) or ~ (not), or convert with .int()"
-        )
+        raise TypeError("sub: bool tensors cannot be subtracted; use ^ (differ) or ~ (not), or convert with .int()")
     return function.apply(a, b)
 
 
@@ -1146,18 +1088,14 @@ def _index_part(x: Tensor, part: Any) -> Any:
         part = _as_tensor("index", np.asarray(part, dtype=None if np.size(part) else int64))
     if not isinstance(part, Tensor) or part.dtype.kind == "f":
         kind = part.dtype if isinstance(part, Tensor) else type(part).__name__
-        raise IndexError(
-            f"a tensor is indexed by integers, slices, None, ... and integer or bool tensors, not {kind}"
-        )
+        raise IndexError(f"a tensor is indexed by integers, slices, None, ... and integer or bool tensors, not {kind}")
     if part.ndim == 0 and part.dtype.kind != "b":
         return int(part)
     return part.array
 
 
 def _show(index: tuple) -> str:
-    return ", ".join(
-        f"<{part.dtype} array {part.shape}>" if hasattr(part, "dtype") else str(part) for part in index
-    )
+    return ", ".join(f"<{part.dtype} array {part.shape}>" if hasattr(part, "dtype") else str(part) for part in index)
 
 
 def _gather_arguments(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Array]:
@@ -1171,7 +1109,5 @@ def _gather_arguments(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[in
         raise ValueError(f"{name}: an index of shape {index.shape} does not fit {x.shape} along dim {dim}")
     low, high = (int(index.array.min()), int(index.array.max())) if index.numel() else (0, -1)
     if low < 0 or high >= x.shape[axis]:
-        raise IndexError(
-            f"{name}: index {low if low < 0 else high} is out of range for axis {dim} of {x.shape}"
-        )
+        raise IndexError(f"{name}: index {low if low < 0 else high} is out of range for axis {dim} of {x.shape}")
     return axis, index.array

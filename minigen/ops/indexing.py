@@ -21,6 +21,8 @@ class GetItem(Function):
     view = True
 
     def forward(self, x):
+        if is_basic(self.index) and Ellipsis not in self.index:
+            return x[(*self.index, ...)]  # a view even where the index names a single element
         return x[self.index]
 
     def backward(self, grad):

@@ -65,9 +65,7 @@ class LogSumExp(Function):
         top = x.max(axis=self.dim, keepdims=True)
         top = xp.where(xp.isfinite(top), top, 0).astype(x.dtype)  # all -inf: shifting would give NaN
         total = top + xp.log(xp.exp(x - top).sum(axis=self.dim, keepdims=True))
-        return (
-            total if self.keepdim else total.reshape([n for i, n in enumerate(x.shape) if i not in self.dim])
-        )
+        return total if self.keepdim else total.reshape([n for i, n in enumerate(x.shape) if i not in self.dim])
 
     def backward(self, grad):
         (x,) = self.inputs

@@ -60,9 +60,7 @@ class SumTo(Function):
 
     def forward(self, x):
         lead = x.ndim - len(self.shape)
-        repeated = tuple(
-            i for i, n in enumerate(x.shape) if i < lead or (self.shape[i - lead] == 1 and n != 1)
-        )
+        repeated = tuple(i for i, n in enumerate(x.shape) if i < lead or (self.shape[i - lead] == 1 and n != 1))
         return x.sum(axis=repeated).reshape(self.shape)
 
     def backward(self, grad):

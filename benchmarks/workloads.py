@@ -1,0 +1,144 @@
+"""Four training steps written once, against the names that minigen and PyTorch share.
+
+Each builder takes the library as a module (``minigen`` or ``torch``) and returns a function without arguments
+that does one whole training step: forward, backward and the optimisers.
+
+W1  DCGAN on 64x64 colour images, the networks of pytorch/examples, batch 64
+W2  DCGAN on 28x28 grey images: a linear layer to 7x7x128, two transposed convolutions, batch 128
+W3  a CNN on 32x32 colour images: two convolutions with pooling, two linear layers, batch 64
+W4  the VAE 784-400-20 of pytorch/examples, batch 128
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Step = Callable[[], Any]
+
+
+def gan_step(lib: Any, generator: Any, discriminator: Any, real: Any, noise_shape: tuple[int, ...]) -> Step:
+    """One round of the game: D on real and on drawn images, then G; binary cross entropy and Adam."""
+    loss = lib.nn.BCELoss()
+    adam_g = lib.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    adam_d = lib.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    ones, zeros = lib.ones(len(real)), lib.zeros(len(real))
+
+    def step() -> None:
+        fake = generator(lib.randn(*noise_shape))
+        adam_d.zero_grad()
+        loss(discriminator(real), ones).backward()
+        loss(discriminator(fake.detach()), zeros).backward()
+        adam_d.step()
+        adam_g.zero_grad()
+        loss(discriminator(fake), ones).backward()
+        adam_g.step()
+
+    return step
+
+
+def w1(lib: Any) -> Step:
+    """DCGAN 64x64, batch 64, 64 filters in the widest places' unit, as in pytorch/examples."""
+    nn, f, z = lib.nn, 64, 100
+
+    def up(i: int, o: int, stride: int = 2, padding: int = 1) -> list[Any]:
+        return [nn.ConvTranspose2d(i, o, 4, stride, padding, bias=False), nn.BatchNorm2d(o), nn.ReLU(True)]
+
+    def down(i: int, o: int) -> list[Any]:
+        return [nn.Conv2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), nn.LeakyReLU(0.2, inplace=True)]
+
+    generator = nn.Sequential(
+        *up(z, 8 * f, 1, 0),
+        *up(8 * f, 4 * f),
+        *up(4 * f, 2 * f),
+        *up(2 * f, f),
+        nn.ConvTranspose2d(f, 3, 4, 2, 1, bias=False),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(3, f, 4, 2, 1, bias=False),
+        nn.LeakyReLU(0.2, inplace=True),
+        *down(f, 2 * f),
+        *down(2 * f, 4 * f),
+        *down(4 * f, 8 * f),
+        nn.Conv2d(8 * f, 1, 4, 1, 0, bias=False),
+        nn.Flatten(0),
+        nn.Sigmoid(),
+    )
+    return gan_step(lib, generator, discriminator, lib.randn(64, 3, 64, 64), (64, z, 1, 1))
+
+
+def w2(lib: Any) -> Step:
+    """DCGAN 28x28, batch 128."""
+    nn = lib.nn
+    generator = nn.Sequential(
+        nn.Linear(100, 7 * 7 * 128, bias=False),
+        nn.Unflatten(1, (128, 7, 7)),
+        nn.BatchNorm2d(128),
+        nn.ReLU(True),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(True),
+        nn.ConvTranspose2d(64, 1, 4, 2, 1, bias=False),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 64, 4, 2, 1, bias=False),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(64, 128, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(128),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(128, 1, 7, bias=False),
+        nn.Flatten(0),
+        nn.Sigmoid(),
+    )
+    return gan_step(lib, generator, discriminator, lib.randn(128, 1, 28, 28), (128, 100))
+
+
+def w3(lib: Any) -> Step:
+    """CNN on 32x32x3, batch 64."""
+    nn = lib.nn
+    model = nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64 * 8 * 8, 128),
+        nn.ReLU(),
+        nn.Linear(128, 10),
+    )
+    adam, loss = lib.optim.Adam(model.parameters(), lr=1e-3), nn.CrossEntropyLoss()
+    images, labels = lib.randn(64, 3, 32, 32), lib.randint(0, 10, (64,))
+
+    def step() -> None:
+        adam.zero_grad()
+        loss(model(images), labels).backward()
+        adam.step()
+
+    return step
+
+
+def w4(lib: Any) -> Step:
+    """VAE 784-400-20, batch 128."""
+    nn = lib.nn
+    encoder, heads = nn.Sequential(nn.Linear(784, 400), nn.ReLU()), nn.Linear(400, 40)
+    decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+    parts = nn.ModuleList([encoder, heads, decoder])
+    adam, images = lib.optim.Adam(parts.parameters(), lr=1e-3), lib.rand(128, 784)
+    bce = nn.BCEWithLogitsLoss(reduction="sum")
+
+    def step() -> None:
+        mu, logvar = heads(encoder(images)).chunk(2, 1)
+        z = mu + lib.randn_like(mu) * (logvar * 0.5).exp()
+        kl = -0.5 * (1 + logvar - mu * mu - logvar.exp()).sum()
+        adam.zero_grad()
+        ((bce(decoder(z), images) + kl) / 128).backward()
+        adam.step()
+
+    return step
+
+
+WORKLOADS = {"W1": w1, "W2": w2, "W3": w3, "W4": w4}

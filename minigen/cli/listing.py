@@ -1,0 +1,35 @@
+"""``minigen list``: the systems and the data sets, and what goes with what."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from minigen import data
+from minigen.cli.parser import Parser
+from minigen.models import SYSTEMS
+
+DESCRIPTION = "List the systems that can be trained and the data sets that they can be trained on."
+
+
+def add_parser(commands: Any, argv: list[str]) -> None:
+    """Add the command."""
+    parser: Parser = commands.add_parser(
+        "list", help="the systems and the data sets", description=DESCRIPTION
+    )
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print both lists."""
+    print("systems (minigen train NAME)")
+    for name, system in SYSTEMS.items():
+        sizes = "/".join(map(str, system.image_sizes))
+        labels = ", with labels" if system.needs_labels else ""
+        print(f"  {name:<14} {system.summary}")
+        print(f"  {'':<14} wants images of {sizes} pixels, grey or colour{labels}")
+    print("\ndata sets (minigen train ... --data NAME)")
+    for name, text in data.NAMES.items():
+        print(f"  {name:<14} {text}")
+    print(f"  {'FOLDER':<14} your own images: a folder of files, or of one folder a class")
+    return 0

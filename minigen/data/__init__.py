@@ -1,0 +1,42 @@
+"""Data: data sets, the loader that batches them, and transforms; PyTorch's ``torch.utils.data`` and more.
+
+What stands where: `dataset.py`, `collate.py` and `loader.py` are the machinery, `sampling.py` its random
+numbers, `transforms.py` what is done to an image; then a file for each data set, and `registry.py`, which
+finds them by name.
+"""
+
+from minigen.data.collate import default_collate
+from minigen.data.dataset import Dataset, Subset, TensorDataset, random_split
+from minigen.data.files import WriteError, atomic_write, cache_folder
+from minigen.data.folder import ImageFolder
+from minigen.data.glyphs import Glyphs
+from minigen.data.idx import IdxError, read_idx
+from minigen.data.images import ImageSet
+from minigen.data.loader import DataLoader
+from minigen.data.mnist import MNIST, FashionMNIST
+from minigen.data.registry import NAMES, load
+from minigen.data.sampling import sample_generator
+from minigen.data.toy2d import Toy2D
+
+__all__ = [
+    "MNIST",
+    "NAMES",
+    "DataLoader",
+    "Dataset",
+    "FashionMNIST",
+    "Glyphs",
+    "IdxError",
+    "ImageFolder",
+    "ImageSet",
+    "Subset",
+    "TensorDataset",
+    "Toy2D",
+    "WriteError",
+    "atomic_write",
+    "cache_folder",
+    "default_collate",
+    "load",
+    "random_split",
+    "read_idx",
+    "sample_generator",
+]

@@ -1,0 +1,141 @@
+"""`load`: a data set by its name, or a folder of pictures by its path, as the command line takes it.
+
+A table of names and one function; each data set is told in its own file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigen.data.dataset import Dataset
+from minigen.data.folder import ImageFolder
+from minigen.data.glyphs import Glyphs
+from minigen.data.images import ImageSet
+from minigen.data.mnist import MNIST, FashionMNIST
+from minigen.data.toy2d import SHAPES, Toy2D
+from minigen.data.transforms import Resize
+
+_IDX_SETS: dict[str, type[MNIST]] = {"mnist": MNIST, "fashion-mnist": FashionMNIST}
+
+#: Every name that `load` knows, and what is behind it.
+NAMES: dict[str, str] = {
+    "glyphs": "digits that minigen draws itself; no download, any size, grey or colour",
+    "mnist": "handwritten digits, 28x28 grey, 60,000 + 10,000",
+    "fashion-mnist": "pictures of clothes, 28x28 grey, 60,000 + 10,000",
+    **dict.fromkeys(SHAPES, "points in the plane"),
+}
+
+
+def load(
+    name: str | os.PathLike[str],
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
+    train: bool = True,
+    n: int | None = None,
+    seed: int = 0,
+    transform: Callable[[Any], Any] | None = None,
+    value_range: tuple[float, float] = (0.0, 1.0),
+    download: bool = False,
+) -> Dataset:
+    """Return a data set by name, or the pictures of a folder.
+
+    Parameters
+    ----------
+    name : str or path
+        One of `NAMES`, or a folder of pictures (see `ImageFolder`).
+    image_size : int, optional
+        Edge of the images in pixels. By default the set's own size, 64 for a folder. Images of another size
+        are scaled; glyphs are drawn at this size.
+    channels : 1 or 3, optional
+        Grey or colour. By default the set's own, 3 for a folder. Grey images asked for in colour are repeated
+        in three channels; glyphs are drawn in colour.
+    train : bool
+        The training part, or the test part. A folder has no parts and is the same for both.
+    n : int, optional
+        How many glyphs or points to draw (10,000 by default); of other sets the first n samples.
+    seed : int
+        What glyphs and points are drawn from.
+    transform : callable, optional
+        Is given a Pillow image; see `ImageSet`.
+    value_range : (float, float)
+        Range of the image tensors when no transform is given.
+    download : bool
+        Fetch missing files of ``mnist`` and ``fashion-mnist``.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or an option does not fit the set.
+    OSError
+        If the files are not there or cannot be read.
+
+    Examples
+    --------
+    >>> load("glyphs", image_size=32, channels=3, n=100).image_shape
+    (3, 32, 32)
+    >>> load("mnits")
+    Traceback (most recent call last):
+    ...
+    ValueError: data: 'mnits' is neither a data set nor a folder; did you mean 'mnist'? ...
+    """
+    if channels not in (None, 1, 3):
+        raise ValueError(f"data: channels is {channels!r}; it must be 1 (grey) or 3 (colour)")
+    if image_size is not None and image_size < 1:
+        raise ValueError(f"data: image_size is {image_size}; it must be at least 1 pixel")
+    if n is not None and n < 1:
+        raise ValueError(f"data: n is {n}; it must be at least 1 sample")
+    name = os.fspath(name)
+    if name in SHAPES:
+        if (image_size, channels, transform) != (None, None, None):
+            raise ValueError(
+                f"data: {name} is made of points: image_size, channels and transform do not apply"
+            )
+        return Toy2D(name, n or 10_000, _part_seed(seed, train))
+    if name == "glyphs":
+        return Glyphs(n or 10_000, image_size or 28, channels == 3, seed, train, transform, value_range)
+    if name in _IDX_SETS:
+        whole = _IDX_SETS[name](train=train, download=download)
+        return _adapted(whole, n, image_size, channels, transform, value_range)
+    if not _is_path(name):
+        close = difflib.get_close_matches(name, NAMES, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(
+            f"data: {name!r} is neither a data set nor a folder; {hint}The data sets are: {', '.join(NAMES)}"
+        )
+    folder = ImageFolder(name, image_size or 64, channels or 3, transform, value_range)
+    if n is not None:
+        folder.paths, folder.targets = folder.paths[:n], folder.targets[:n]
+    return folder
+
+
+def _part_seed(seed: int, train: bool) -> int:
+    """Return the seed of a part of a data set that is drawn: training and test points differ."""
+    return 2 * seed + (0 if train else 1)
+
+
+def _is_path(name: str) -> bool:
+    return os.path.exists(name) or any(mark in name for mark in ("/", os.sep)) or name.startswith((".", "~"))
+
+
+def _adapted(
+    whole: ImageSet,
+    n: int | None,
+    image_size: int | None,
+    channels: int | None,
+    transform: Callable[[Any], Any] | None,
+    value_range: tuple[float, float],
+) -> ImageSet:
+    """Return the first n grey images at another size, or in three channels."""
+    data, targets = whole.data[:n], whole.targets[:n]
+    if image_size not in (None, data.shape[1]):
+        resize = Resize((image_size, image_size))
+        data = np.stack([resize(image) for image in data])  # (N, H, W) -> (N, image_size, image_size)
+    if channels == 3:
+        data = np.repeat(data[..., None], 3, axis=3)  # (N, H, W) -> (N, H, W, 3)
+    return ImageSet(data, targets, transform, value_range, whole.classes)

@@ -1,0 +1,244 @@
+"""Containers: modules in a row, in a list, in a dict; parameters in a list.
+
+`Sequential` computes: it hands the output of each module to the next.  The others only store, so that what
+they hold is found by ``parameters()`` and ``state_dict()``, as it would not be in a plain Python list.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self, overload
+
+from minigen.nn.module import Module
+from minigen.nn.parameter import Parameter
+from minigen.tensor import Tensor
+
+
+class _ModuleSequence(Module):
+    """What `Sequential` and `ModuleList` share: modules under the names "0", "1", ..., or names of their own."""
+
+    def _check(self, module: Any) -> Module:
+        if isinstance(module, Module):
+            return module
+        owner = type(self).__name__
+        hint = f"; write {owner}(*layers) to pass a list" if isinstance(module, (list, tuple)) else ""
+        if callable(module):
+            hint = "; write the call of a layer class, such as nn.ReLU()"
+        raise TypeError(f"{owner}: every entry must be a Module, not a {type(module).__name__}{hint}")
+
+    def _name(self, index: int) -> str:
+        """Turn a position, perhaps negative, into the name of an entry."""
+        position = operator.index(index)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"{type(self).__name__}: index {position} is out of range, there are {len(self)} modules")
+        return list(self._modules)[position]
+
+    def _renumber(self, modules: Iterable[Module]) -> None:
+        vars(self)["_modules"] = {str(i): module for i, module in enumerate(modules)}
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(list(self._modules.values()))  # type: ignore[arg-type]
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return self._of(dict(list(self._modules.items())[index]))
+        return self._modules[self._name(index)]
+
+    def _of(self, modules: dict[str, Module | None]) -> Self:
+        """Return a container of the same class with some of the modules."""
+        raise NotImplementedError
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self._modules[self._name(index)] = self._check(module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        gone = list(self._modules)[index] if isinstance(index, slice) else [self._name(index)]
+        self._renumber(module for name, module in self._modules.items() if name not in gone)  # type: ignore[misc]
+
+    def append(self, module: Module) -> Self:
+        """Add a module at the end."""
+        self.add_module(str(len(self)), self._check(module))
+        return self
+
+    def insert(self, index: int, module: Module) -> Self:
+        """Put a module before the one at ``index``; those behind it move up."""
+        modules = list(self)
+        modules.insert(index, self._check(module))
+        self._renumber(modules)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add several modules at the end."""
+        for module in list(modules):
+            self.append(module)
+        return self
+
+
+class Sequential(_ModuleSequence):
+    """Modules in a row: the output of each is the input of the next.
+
+    Parameters
+    ----------
+    *modules : Module
+        Named "0", "1", ...; or one dict, whose keys are the names.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> from minigen import nn
+    >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    >>> net(minigen.ones(1, 4)).shape, len(net), net[-1]
+    ((1, 2), 3, Linear(in_features=3, out_features=2, bias=True))
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        super().__init__()
+        named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], Mapping) else enumerate(modules)
+        for name, module in named:
+            self.add_module(str(name), self._check(module))
+
+    def _of(self, modules: dict[str, Module | None]) -> Self:
+        return type(self)(modules)
+
+    def forward(self, input: Any) -> Any:
+        """Apply the modules one after the other."""
+        for module in self:
+            input = module(input)
+        return input
+
+
+class ModuleList(_ModuleSequence):
+    """A list of modules; what is computed with them is up to the ``forward`` that uses them.
+
+    Examples
+    --------
+    >>> from minigen import nn
+    >>> layers = nn.ModuleList(nn.Linear(3, 3) for _ in range(2))
+    >>> len(list(layers.parameters()))
+    4
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        self.extend(modules)
+
+    def _of(self, modules: dict[str, Module | None]) -> Self:
+        return type(self)(modules.values())  # type: ignore[arg-type]
+
+    def __iadd__(self, modules: Iterable[Module]) -> Self:
+        return self.extend(modules)
+
+
+class ModuleDict(Module):
+    """A dict of modules, in the order of insertion.
+
+    Examples
+    --------
+    >>> from minigen import nn
+    >>> heads = nn.ModuleDict({"mean": nn.Linear(4, 2), "log_variance": nn.Linear(4, 2)})
+    >>> "mean" in heads, list(heads.state_dict())[0]
+    (True, 'mean.weight')
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+        super().__init__()
+        self.update(modules)
+
+    def __getitem__(self, key: str) -> Module:
+        return self._modules[key]  # type: ignore[return-value]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        del self._modules[key]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._modules
+
+    def keys(self) -> Any:
+        """The names."""
+        return self._modules.keys()
+
+    def values(self) -> Any:
+        """The modules."""
+        return self._modules.values()
+
+    def items(self) -> Any:
+        """Names and modules."""
+        return self._modules.items()
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add or replace several modules."""
+        for key, module in dict(modules).items():
+            self[key] = module
+
+    def pop(self, key: str) -> Module:
+        """Remove a module and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+
+class ParameterList(Module):
+    """A list of parameters; plain tensors become parameters.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> from minigen import nn
+    >>> scales = nn.ParameterList([minigen.ones(3), minigen.ones(2)])
+    >>> [name for name, _ in scales.named_parameters()]
+    ['0', '1']
+    """
+
+    def __init__(self, parameters: Iterable[Tensor] = ()) -> None:
+        super().__init__()
+        self.extend(parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(list(self._parameters.values()))  # type: ignore[arg-type]
+
+    def __getitem__(self, index: int) -> Parameter:
+        return list(self)[index]
+
+    def __setitem__(self, index: int, parameter: Tensor) -> None:
+        self.register_parameter(str(range(len(self))[index]), _as_parameter(parameter))
+
+    def append(self, parameter: Tensor) -> Self:
+        """Add a parameter at the end."""
+        self.register_parameter(str(len(self)), _as_parameter(parameter))
+        return self
+
+    def extend(self, parameters: Iterable[Tensor]) -> Self:
+        """Add several parameters at the end."""
+        for parameter in parameters:
+            self.append(parameter)
+        return self
+
+    def extra_repr(self) -> str:
+        """Return a line for each parameter."""
+        return "\n".join(f"({name}): Parameter {tensor.shape}" for name, tensor in self.named_parameters())
+
+
+def _as_parameter(tensor: Any) -> Parameter:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"ParameterList: every entry must be a Tensor, not a {type(tensor).__name__}")
+    return tensor if isinstance(tensor, Parameter) else Parameter(tensor.detach())
