@@ -7,6 +7,7 @@ CPU, CuPy on the GPU, and any further array library that is registered here.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -193,8 +194,6 @@ def tune_allocator() -> bool:
     ``mallopt`` with M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of 1 GB; memory in use stays the same, memory
     held by the process may be more.
     """
-    import ctypes
-
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # not glibc: macOS, Windows, musl

@@ -188,7 +188,7 @@ class Function:
 
         with np.errstate(all="ignore"):  # as in PyTorch, infinities and NaN are results, not warnings
             array = call.forward(*arrays)
-        if type(array) is not kind:  # NumPy's reductions return scalars
+        if isinstance(array, np.generic):  # NumPy's reductions return scalars
             array = array_module(arrays[0]).asarray(array)
         output = first._wrap(array)
         if cls.view and array_module(array).may_share_memory(array, arrays[0]):

@@ -1,9 +1,10 @@
 """The slow twins: every function once more, as loops over single numbers.
 
 An oracle is worth something if it cannot be wrong in the same way as what it judges.  So nothing here shares an
-expression with `minigen.functional` or `minigen.ops`: no matrix product, no window view, no reduction, only Python floats,
-the `math` module and loops that follow the definition.  NumPy arrays carry the numbers in and out and nothing more.  These
-functions take arrays, not Tensors; they know no gradients (finite differences judge those) and are only for small sizes.
+expression with `minigen.functional` or `minigen.ops`: no matrix product, no window view, no reduction, only Python
+floats, the `math` module and loops that follow the definition.  NumPy arrays carry the numbers in and out and
+nothing more.  These functions take arrays, not Tensors; they know no gradients (finite differences judge those)
+and are for small sizes only.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ def elementwise(f: Callable[..., float], *arrays) -> Array:
 
 
 def relu(x):
+    """x, or 0 where x is negative."""
     return elementwise(lambda v: v if v > 0 else 0.0, x)
 
 
 def leaky_relu(x, negative_slope=0.01):
+    """x, times the slope where x is negative."""
     return elementwise(lambda v: v if v > 0 else v * negative_slope, x)
 
 
 def sigmoid(x):
+    """1 / (1 + exp(-x))."""
     return elementwise(_sigmoid, x)
 
 
@@ -43,39 +47,31 @@ def _sigmoid(v):
 
 
 def tanh(x):
+    """sinh(x) / cosh(x)."""
     return elementwise(lambda v: math.sinh(v) / math.cosh(v), x)
 
 
 def softplus(x, beta=1.0, threshold=20.0):
+    """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
     return elementwise(lambda v: v if v * beta > threshold else math.log(1.0 + math.exp(beta * v)) / beta, x)
 
 
-# ---- along one dimension ----------------------------------------------------------------------------------
+# ---- along dimensions ---------------------------------------------------------------------------------------
 
 
-def along(f: Callable[[list[float]], float | list[float]], x: Array, dim: int) -> Array:
-    """Apply a function of a list of numbers to every line of `x` along `dim`.
-
-    If it returns a list, that replaces the line; if a number, the dimension goes.
-    """
+def along(f: Callable[[list[float]], list[float]], x: Array, dim: int) -> Array:
+    """Replace every line of `x` along `dim` by what a function of a list of numbers makes of it."""
+    result = np.zeros(x.shape)
     dim = dim % x.ndim
-    result = None
     for index in np.ndindex(*x.shape[:dim], *x.shape[dim + 1 :]):
         line = (*index[:dim], slice(None), *index[dim:])
-        value = f([float(v) for v in x[line]])
-        whole = isinstance(value, list)
-        if result is None:
-            rest = (*x.shape[:dim], *([len(value)] if whole else []), *x.shape[dim + 1 :])
-            result = np.zeros(rest)
-        result[line if whole else index] = value
+        result[line] = f([float(v) for v in x[line]])
     return result
 
 
-def logsumexp(x, dim):
-    return along(lambda line: math.log(math.fsum(math.exp(v) for v in line)), x, dim)
-
-
 def softmax(x, dim):
+    """exp(x) / sum(exp(x)) along `dim`."""
+
     def of_line(line):
         total = math.fsum(math.exp(v) for v in line)
         return [math.exp(v) / total for v in line]
@@ -84,7 +80,8 @@ def softmax(x, dim):
 
 
 def log_softmax(x, dim):
-    return along(lambda line: [math.log(p) for p in softmax(np.array(line), 0)], x, dim)
+    """The logarithm of `softmax`."""
+    return elementwise(math.log, softmax(x, dim))
 
 
 def reduce(f: Callable[[list[float]], float], x: Array, dim=None, keepdim=False) -> Array:
@@ -104,7 +101,13 @@ def reduce(f: Callable[[list[float]], float], x: Array, dim=None, keepdim=False)
     return result if keepdim else result.reshape([n for d, n in enumerate(x.shape) if d not in dims])
 
 
+def logsumexp(x, dim=None, keepdim=False):
+    """log(sum(exp(x))) over the dimensions `dim`."""
+    return reduce(lambda values: math.log(math.fsum(math.exp(v) for v in values)), x, dim, keepdim)
+
+
 def average(values: list[float]) -> float:
+    """The sum over the count."""
     return math.fsum(values) / len(values)
 
 
@@ -153,6 +156,7 @@ def matmul(a, b):
 
 
 def linear(x, weight, bias=None):
+    """Products of rows: x (..., I), weight (O, I), bias (O,) -> (..., O)."""
     result = np.zeros((*x.shape[:-1], weight.shape[0]))
     for *batch, o in np.ndindex(*result.shape):
         total = 0.0 if bias is None else float(bias[o])
@@ -206,6 +210,7 @@ def _taps(x_shape, w_shape, stride, padding, dilation, groups) -> Iterable[tuple
 
 
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Sum over each window: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, OH, OW)."""
     result = np.zeros(_conv_shape(x.shape, weight.shape, stride, padding, dilation))
     for at_x, at_w, at_y in _taps(x.shape, weight.shape, stride, padding, dilation, groups):
         result[at_y] += float(x[at_x]) * float(weight[at_w])
@@ -217,9 +222,7 @@ def _conv_shape(x_shape, w_shape, stride, padding, dilation):
     return (x_shape[0], w_shape[0], *(len(_starts(*size)) for size in sizes))
 
 
-def conv_transpose2d(
-    y, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1, size=None
-):
+def conv_transpose2d(y, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1, size=None):
     """Every number of `y` (N, O, OH, OW) is spread by the kernel `weight` (O, C / groups, KH, KW)."""
     sizes = size or [
         (n - 1) * s + d * (k - 1) + 1 - 2 * p + extra
@@ -259,6 +262,8 @@ def _add_per_channel(y, bias):
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """The largest number of x under each window."""
+
     def largest(values, _):
         return max(values)
 
@@ -266,6 +271,8 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The mean under each window; zeros of the padding count or do not."""
+
     def mean(values, n_with_padding):
         return math.fsum(values) / (n_with_padding if count_include_pad else len(values))
 
@@ -279,9 +286,7 @@ def _pool(f, x, kernel_size, stride, padding, dilation, ceil_mode):
     starts = [_starts(*axis, ceil_mode) for axis in zip(x.shape[2:], kernel, strides, pads, steps, strict=True)]
     result = np.zeros((*x.shape[:2], len(starts[0]), len(starts[1])))
     for n, c, i, j in np.ndindex(*result.shape):
-        window = [
-            (starts[0][i] + k * steps[0], starts[1][j] + m * steps[1]) for k, m in np.ndindex(*kernel)
-        ]
+        window = [(starts[0][i] + k * steps[0], starts[1][j] + m * steps[1]) for k, m in np.ndindex(*kernel)]
         height, width = x.shape[2:]
         padded = [p for p in window if p[0] < height + pads[0] and p[1] < width + pads[1]]
         inside = [float(x[n, c, p, q]) for p, q in padded if 0 <= p < height and 0 <= q < width]
@@ -331,10 +336,12 @@ def reduced(losses: Array, reduction: str) -> Array:
 
 
 def mse_loss(x, target, reduction="mean"):
+    """(x - target)**2."""
     return reduced(elementwise(lambda p, t: (p - t) ** 2, x, target), reduction)
 
 
 def l1_loss(x, target, reduction="mean"):
+    """|x - target|."""
     return reduced(elementwise(lambda p, t: max(p - t, t - p), x, target), reduction)
 
 
@@ -350,6 +357,8 @@ def binary_cross_entropy(p, target, reduction="mean"):
 
 
 def binary_cross_entropy_with_logits(x, target, reduction="mean", pos_weight=None):
+    """Nats; the loss of positive targets counts `pos_weight` times."""
+
     def loss(v, t, weight_of_one):
         return -t * weight_of_one * math.log(_sigmoid(v)) - (1 - t) * math.log(1 - _sigmoid(v))
 

@@ -18,9 +18,7 @@ from minigen.training import CheckpointError, TrainingError
 
 __all__ = ["main"]
 
-DESCRIPTION = (
-    "Train generative networks on an autograd engine written from scratch, and look at what they draw."
-)
+DESCRIPTION = "Train generative networks on an autograd engine written from scratch, and look at what they draw."
 EXAMPLES = """\
 first steps:
   minigen train dcgan --epochs 3 --out runs/first      learn to draw digits, on built-in data
@@ -42,9 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # else Python complains when it closes it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it closes it
         return 141
     except (CommandError, CheckpointError, TrainingError, OSError) as error:
         print(f"minigen: {' '.join(str(error).split())}", file=sys.stderr)

@@ -14,9 +14,7 @@ DESCRIPTION = "List the systems that can be trained and the data sets that they 
 
 def add_parser(commands: Any, argv: list[str]) -> None:
     """Add the command."""
-    parser: Parser = commands.add_parser(
-        "list", help="the systems and the data sets", description=DESCRIPTION
-    )
+    parser: Parser = commands.add_parser("list", help="the systems and the data sets", description=DESCRIPTION)
     parser.set_defaults(run=run, parser=parser)
 
 

@@ -41,15 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
     with user_input():
         system = load_system(arguments.path, arguments.device)
     if not system.generates:
-        raise CommandError(
-            f"{arguments.path}: a {system.name} draws no images; see what it can with: minigen evaluate"
-        )
+        raise CommandError(f"{arguments.path}: a {system.name} draws no images; see what it can with: minigen evaluate")
     minigen.manual_seed(arguments.seed)
     counts = [min(BATCH, arguments.n - start) for start in range(0, arguments.n, BATCH)]
     images = minigen.cat([system.sample(count) for count in counts])
     with user_input():
-        plot.save_image(
-            images, arguments.out, nrow=arguments.nrow, normalize=True, value_range=system.value_range
-        )
+        plot.save_image(images, arguments.out, nrow=arguments.nrow, normalize=True, value_range=system.value_range)
     print(f"{arguments.n} images in {Path(arguments.out)}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from minigen.cli.errors import user_input
 from minigen.cli.parser import Parser, natural_integer, positive_integer, positive_number
 from minigen.models import SYSTEMS, System, find_system
 from minigen.training import Config, Trainer, build, read_config, write_config
+from minigen.training.checkpoint import checkpoints_in
 from minigen.training.config import CONFIG_FILE
 from minigen.training.progress import clock
 
@@ -100,13 +102,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, and return the exit code."""
     given = {name: value for name, value in vars(arguments).items() if name not in PARSERS_OWN}
     quiet = given.pop("quiet", False)
-    trainer, config = (
-        resumed_run(given, quiet) if "resume" in given else new_run(given, arguments.named, quiet)
-    )
+    trainer, config = resumed_run(given, quiet) if "resume" in given else new_run(given, arguments.named, quiet)
     try:
+        write_config(trainer.folder, config)
         finished = trainer.fit(config.epochs, config.steps)
     except KeyboardInterrupt:  # the second Ctrl-C; the last checkpoint has to do
         finished = False
+    except OSError:
+        if not checkpoints_in(trainer.checkpoints):  # the disk was full at once: there is nothing to go on with
+            remove_run(trainer.folder)
+        raise
     if not finished:
         print(f"Stopped at step {trainer.step}.  To go on:  minigen train --resume {trainer.folder}")
         return 130
@@ -119,15 +124,11 @@ def new_run(given: dict[str, Any], named: str | None, quiet: bool) -> tuple[Trai
     overwrite = given.pop("overwrite", False)
     with user_input():
         if "system" not in given:
-            raise ValueError(
-                f"say what to train, for instance: minigen train dcgan (systems: {', '.join(SYSTEMS)})"
-            )
+            raise ValueError(f"say what to train, for instance: minigen train dcgan (systems: {', '.join(SYSTEMS)})")
         system = find_system(given["system"])
         if system.name != named:
             raise ValueError(f"name the system first: minigen train {system.name} ...")
-        options = {
-            field.name: given.pop(field.name, field.default) for field in dataclasses.fields(system.Options)
-        }
+        options = {field.name: given.pop(field.name, field.default) for field in dataclasses.fields(system.Options)}
         folder = Path(given.pop("out", f"runs/{system.name}-{Path(given.get('data', Config.data)).name}"))
         check_folder(folder, overwrite)
         if "steps" in given:
@@ -135,7 +136,6 @@ def new_run(given: dict[str, Any], named: str | None, quiet: bool) -> tuple[Trai
         config = Config(**given, options=options)
         trainer = make_trainer(config, folder, quiet)
     remove_run(folder)
-    write_config(folder, config)
     return trainer, config
 
 
@@ -151,7 +151,6 @@ def resumed_run(given: dict[str, Any], quiet: bool) -> tuple[Trainer, Config]:
         if given:
             config = dataclasses.replace(config, epochs=given.get("epochs"), steps=given.get("steps"))
         trainer = make_trainer(config, folder, quiet).resume()
-    write_config(folder, config)
     return trainer, config
 
 
@@ -191,13 +190,15 @@ def check_folder(folder: Path, overwrite: bool) -> None:
 
 
 def remove_run(folder: Path) -> None:
-    """Remove what an earlier run has left in a folder, and nothing else."""
+    """Remove what a run has left in a folder, and the folder, unless it holds anything else."""
     for name in RUN_FILES:
         path = folder / name
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # it is missing, or holds other files
+        folder.rmdir()
 
 
 def report(trainer: Trainer) -> None:

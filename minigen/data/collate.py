@@ -81,13 +81,11 @@ def _check_kinds(batch: Sequence[Any]) -> None:
             )
         if isinstance(first, Mapping) and set(sample) != set(first):
             raise ValueError(
-                f"default_collate: sample 0 of the batch has the keys {list(first)}, "
-                f"but sample {i} has {list(sample)}"
+                f"default_collate: sample 0 of the batch has the keys {list(first)}, but sample {i} has {list(sample)}"
             )
         if isinstance(first, (list, tuple)) and len(sample) != len(first):
             raise ValueError(
-                f"default_collate: sample 0 of the batch has {len(first)} parts, "
-                f"but sample {i} has {len(sample)}"
+                f"default_collate: sample 0 of the batch has {len(first)} parts, but sample {i} has {len(sample)}"
             )
 
 

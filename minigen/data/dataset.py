@@ -72,9 +72,7 @@ class TensorDataset(Dataset):
             raise ValueError("TensorDataset: give it at least one tensor")
         for tensor in tensors:
             if not isinstance(tensor, Tensor):
-                raise TypeError(
-                    f"TensorDataset: {type(tensor).__name__} is no tensor; wrap arrays: minigen.from_numpy"
-                )
+                raise TypeError(f"TensorDataset: {type(tensor).__name__} is no tensor; wrap arrays: minigen.from_numpy")
         if any(tensor.dim() == 0 for tensor in tensors) or len({t.shape[0] for t in tensors}) > 1:
             shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors)
             raise ValueError(f"TensorDataset: the tensors differ in their first axis: {shapes}")
@@ -126,9 +124,7 @@ class Subset(Dataset):
         return fetch(self.dataset, self.indices[indices])
 
 
-def random_split(
-    dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None
-) -> list[Subset]:
+def random_split(dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None) -> list[Subset]:
     """Split a data set at random into parts that do not overlap.
 
     Parameters

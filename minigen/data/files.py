@@ -88,9 +88,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO]
         if isinstance(error, WriteError):
             raise
         reason = error.strerror or str(error)
-        raise WriteError(
-            f"cannot write {target}: {reason}; nothing half-written was left", error.errno
-        ) from error
+        raise WriteError(f"cannot write {target}: {reason}; nothing half-written was left", error.errno) from error
     except BaseException:
         _remove(temporary)
         raise

@@ -78,8 +78,7 @@ class ImageFolder(Dataset):
             self.classes = [self.root.name]
         if not found:
             raise ValueError(
-                f"ImageFolder: no picture in {self.root} or its sub-folders; "
-                f"pictures end in {', '.join(EXTENSIONS)}"
+                f"ImageFolder: no picture in {self.root} or its sub-folders; pictures end in {', '.join(EXTENSIONS)}"
             )
         self.paths = [path for path, _ in found]
         self.targets = np.array([label for _, label in found], dtype=np.int64)

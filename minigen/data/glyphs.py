@@ -40,7 +40,7 @@ ROTATION = 0.14  # radians, standard deviation
 SLANT = 0.15  # shear, standard deviation
 STRETCH = 0.09  # of width and height each, standard deviation of the logarithm
 SHIFT = 0.03  # standard deviation
-ELASTIC = 0.022  # displacement of a knot, standard deviation
+ELASTIC = 0.018  # displacement of a knot, standard deviation
 KNOTS = 5  # knots of the displacement along each edge
 NOISE = 0.02  # standard deviation, of a range of 1
 
@@ -192,7 +192,7 @@ def _templates() -> np.ndarray:
     """Draw every digit at every stroke width: float32 (10, strokes, TEMPLATE, TEMPLATE) in [0, 1]."""
     from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-    font = ImageFont.load_default(size=0.98 * LARGE)
+    font = ImageFont.load_default(size=0.94 * LARGE)
     templates = np.zeros((10, len(STROKES), TEMPLATE, TEMPLATE), np.float32)
     for digit in range(10):
         for i, stroke in enumerate(STROKES):

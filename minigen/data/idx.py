@@ -65,9 +65,7 @@ def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> np.ndarra
         try:
             return _parse(gzip.open(raw) if zipped else raw, path, ndim)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise IdxError(
-                f"{path}: the gzip data is cut off or damaged ({error}); fetch it again"
-            ) from error
+            raise IdxError(f"{path}: the gzip data is cut off or damaged ({error}); fetch it again") from error
 
 
 def _parse(file: gzip.GzipFile | IO[bytes], path: Path, ndim: int | None) -> np.ndarray:
@@ -78,18 +76,14 @@ def _parse(file: gzip.GzipFile | IO[bytes], path: Path, ndim: int | None) -> np.
         raise IdxError(f"{path}: starts with the bytes {magic.hex(' ')}, which open no IDX file")
     dtype, axes = _TYPES[magic[2]], magic[3]
     if ndim is not None and axes != ndim:
-        raise IdxError(
-            f"{path}: holds an array of {axes} axes, but {ndim} were expected: is it another file?"
-        )
+        raise IdxError(f"{path}: holds an array of {axes} axes, but {ndim} were expected: is it another file?")
     lengths = file.read(4 * axes)
     if len(lengths) < 4 * axes:
         raise IdxError(f"{path}: ends within its header")
     shape = struct.unpack(f">{axes}I", lengths)
     expected = math.prod(shape) * dtype.itemsize
     if expected > MAX_BYTES:
-        raise IdxError(
-            f"{path}: its header promises {expected:,} bytes (shape {shape}); the limit is {MAX_BYTES:,}"
-        )
+        raise IdxError(f"{path}: its header promises {expected:,} bytes (shape {shape}); the limit is {MAX_BYTES:,}")
     content = file.read(expected)
     if len(content) < expected:
         raise IdxError(

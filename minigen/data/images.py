@@ -119,7 +119,5 @@ def check_value_range(name: str, value_range: Sequence[float]) -> tuple[float, f
     """Check that a range is a pair of numbers, the lower one first."""
     low, high = (float(value) for value in value_range) if len(value_range) == 2 else (0.0, 0.0)
     if not low < high:
-        raise ValueError(
-            f"{name}: value_range is {value_range!r}; it must be (low, high), for instance (-1, 1)"
-        )
+        raise ValueError(f"{name}: value_range is {value_range!r}; it must be (low, high), for instance (-1, 1)")
     return low, high

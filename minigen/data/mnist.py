@@ -102,8 +102,9 @@ class MNIST(ImageSet):
             return cls._download(name, folders[0] if root is not None else folders[-1])
         looked = " and ".join(str(folder) for folder in folders)
         raise FileNotFoundError(
-            f"{cls.__name__}: {name} was not found in {looked}. Say {cls.__name__}(download=True) to fetch "
-            f"it, or set MINIGEN_DATA to a folder that holds the four files in {cls.folder}/"
+            f"{cls.__name__}: {name} was not found in {looked}. Say {cls.__name__}(download=True), "
+            "or --download on the command line, to fetch it; or set MINIGEN_DATA to a folder that holds the "
+            f"four files in {cls.folder}/"
         )
 
     @classmethod

@@ -93,9 +93,7 @@ def load(
     name = os.fspath(name)
     if name in SHAPES:
         if (image_size, channels, transform) != (None, None, None):
-            raise ValueError(
-                f"data: {name} is made of points: image_size, channels and transform do not apply"
-            )
+            raise ValueError(f"data: {name} is made of points: image_size, channels and transform do not apply")
         return Toy2D(name, n or 10_000, _part_seed(seed, train))
     if name == "glyphs":
         return Glyphs(n or 10_000, image_size or 28, channels == 3, seed, train, transform, value_range)
@@ -133,9 +131,21 @@ def _adapted(
 ) -> ImageSet:
     """Return the first n grey images at another size, or in three channels."""
     data, targets = whole.data[:n], whole.targets[:n]
-    if image_size not in (None, data.shape[1]):
-        resize = Resize((image_size, image_size))
-        data = np.stack([resize(image) for image in data])  # (N, H, W) -> (N, image_size, image_size)
+    if image_size is not None and image_size != data.shape[1]:
+        data = _resized(data, image_size)
     if channels == 3:
         data = np.repeat(data[..., None], 3, axis=3)  # (N, H, W) -> (N, H, W, 3)
     return ImageSet(data, targets, transform, value_range, whole.classes)
+
+
+def _resized(data: np.ndarray, size: int) -> np.ndarray:
+    """Scale grey images (N, H, W) to (N, size, size), as `Resize` would one by one, but all at once.
+
+    Pillow, too, scales the rows first and then the columns, so the bytes are the same: here all images stand
+    below one another, their rows are scaled, and then height and width change places for a second round.
+    """
+    for _ in range(2):
+        count, height, width = data.shape
+        tall = Resize((count * height, size))(data.reshape(count * height, width))  # -> (N H, size)
+        data = np.asarray(tall).reshape(count, height, size).swapaxes(1, 2)  # (N H, size) -> (N, size, H)
+    return np.ascontiguousarray(data)

@@ -233,9 +233,7 @@ class ToTensor:
     def __call__(self, image: Image) -> Tensor:
         _check_image("ToTensor", image)
         if isinstance(image, Tensor):
-            raise TypeError(
-                "ToTensor: the image is a tensor already; use ToTensor once, and last of the crops"
-            )
+            raise TypeError("ToTensor: the image is a tensor already; use ToTensor once, and last of the crops")
         if isinstance(image, np.ndarray):
             array = image
         else:
@@ -283,13 +281,9 @@ class Normalize:
 
     def __call__(self, tensor: Tensor) -> Tensor:
         if not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"Normalize: the image is a {type(tensor).__name__}; put ToTensor() before Normalize"
-            )
+            raise TypeError(f"Normalize: the image is a {type(tensor).__name__}; put ToTensor() before Normalize")
         if tensor.dtype.kind != "f":
-            raise TypeError(
-                f"Normalize: the image is of {tensor.dtype}, not of floats; ToTensor() gives floats"
-            )
+            raise TypeError(f"Normalize: the image is of {tensor.dtype}, not of floats; ToTensor() gives floats")
         channels = tensor.shape[-3] if tensor.dim() >= 3 else 0
         if tensor.dim() < 3 or any(len(v) not in (1, channels) for v in (self.mean, self.std)):
             raise ValueError(
@@ -314,8 +308,7 @@ def _check_image(name: str, image: Image) -> None:
             raise ValueError(f"{name}: a tensor image is (..., H, W), not {tuple(image.shape)}")
     elif not (hasattr(image, "mode") and hasattr(image, "crop")):
         raise TypeError(
-            f"{name}: {type(image).__name__} is no image; a Pillow image, an array (H, W, C) or a "
-            "Tensor is wanted"
+            f"{name}: {type(image).__name__} is no image; a Pillow image, an array (H, W, C) or a Tensor is wanted"
         )
 
 

@@ -1,8 +1,8 @@
 """One number a channel: sums over all other axes, as the bias gradient and batch normalisation need them.
 
-Not a layer, but arithmetic that several of them share.  NumPy's own sum over the first axes of channels-last memory adds
-short rows one by one; here a matrix product with ones does it, which is up to three times as fast, and because the
-sums of small blocks are added up (as NumPy does along its last axis only), also ten times as precise in float32.
+Not a layer, but arithmetic that several of them share.  NumPy's own sum over the first axes of channels-last memory
+adds short rows one by one; here a matrix product with ones does it, which is up to three times as fast, and because
+the sums of small blocks are added up (as NumPy does along its last axis only), also ten times as precise in float32.
 """
 
 from __future__ import annotations

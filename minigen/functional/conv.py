@@ -126,7 +126,7 @@ def conv2d(
 ) -> Tensor:
     """Slide kernels over images (a cross-correlation, as everywhere in deep learning).
 
-    ``y[n, o, i, j] = bias[o] + sum over c, k, l of weight[o, c, k, l] * x[n, c, i*stride + k*dilation - padding, ...]``,
+    ``y[n, o, i, j] = bias[o] + sum over c, k, l of weight[o, c, k, l] * x[n, c, i*stride + k*dilation - padding, ...]``
     where x is zero outside of the image.
 
     Parameters
@@ -178,9 +178,7 @@ def conv2d(
     groups = geometry.groups
     if x.shape[1] != weight.shape[1] * groups:
         wants = f"wants {weight.shape[1]}" + (f" x {groups} groups" if groups > 1 else "")
-        raise ValueError(
-            f"conv2d: input {input.shape} has {x.shape[1]} channels, but weight {weight.shape} {wants}"
-        )
+        raise ValueError(f"conv2d: input {input.shape} has {x.shape[1]} channels, but weight {weight.shape} {wants}")
     if weight.shape[0] % groups:
         raise ValueError(f"conv2d: {weight.shape[0]} output channels cannot be split into {groups} groups")
     axes = list(zip(x.shape[2:], weight.shape[2:], *geometry[:3]))
@@ -192,8 +190,8 @@ def conv2d(
         size = tuple(windows.output_length(*axis) for axis in axes)
     if min(size) < 1:
         raise ValueError(
-            f"conv2d: the kernel of weight {weight.shape} with dilation {geometry.dilation} is larger than the image of "
-            f"input {input.shape} with padding {geometry.padding}; use a smaller kernel or more padding"
+            f"conv2d: the kernel of weight {weight.shape} with dilation {geometry.dilation} is larger than the image "
+            f"of input {input.shape} with padding {geometry.padding}; use a smaller kernel or more padding"
         )
     return _apply(Conv2d, input, x, weight, bias, size, geometry)
 
@@ -236,7 +234,8 @@ def conv_transpose2d(
     -------
     Tensor
         Of shape (N, C, OH, OW) with
-        ``OH = (H - 1)*stride - 2*padding + dilation*(KH - 1) + output_padding + 1``; without N where the input has none.
+        ``OH = (H - 1)*stride - 2*padding + dilation*(KH - 1) + output_padding + 1``; without N where the input has
+        none.
 
     Raises
     ------
@@ -348,7 +347,8 @@ def conv2d_weight(
         )
     if input.shape[1] != in_channels * geometry.groups or out_channels % geometry.groups:
         raise ValueError(
-            f"conv2d_weight: input {input.shape} and weight_size {tuple(weight_size)} do not fit {geometry.groups} groups"
+            f"conv2d_weight: input {input.shape} and weight_size {tuple(weight_size)} "
+            f"do not fit {geometry.groups} groups"
         )
     return Conv2dWeight.apply(input, grad_output, size=tuple(kernel), geometry=geometry)
 
@@ -396,7 +396,13 @@ def _check_arrays(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, cha
 
 
 def _apply(
-    kind: type[Function], input: Tensor, batch: Tensor, weight: Tensor, bias: Tensor | None, size: Pair, geometry: Geometry
+    kind: type[Function],
+    input: Tensor,
+    batch: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    size: Pair,
+    geometry: Geometry,
 ) -> Tensor:
     inputs = (batch, weight) if bias is None else (batch, weight, bias)
     y = kind.apply(*inputs, size=size, geometry=geometry)

@@ -26,8 +26,8 @@ class Linear(Function):
         """Give dx = g W, dW = g^T x and db = the sum of g over all rows."""
         x, w = self.inputs[:2]
         needs_x, needs_w, *needs_b = self.needs_input_grad
-        rows = grad.reshape(-1, w.shape[0])  # (..., O) -> (R, O)
-        grad_x = grad @ w if needs_x else None
+        rows = grad.reshape(-1, w.shape[0]).contiguous()  # (..., O) -> (R, O); BLAS takes no broadcast memory
+        grad_x = (rows @ w).reshape(x.shape) if needs_x else None
         grad_w = rows.transpose(0, 1) @ x.reshape(-1, w.shape[1]) if needs_w else None
         return grad_x, grad_w, *(rows.sum(dim=0) if needed else None for needed in needs_b)
 

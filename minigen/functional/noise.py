@@ -6,6 +6,8 @@ for sampling (``randn``) is a creation function of tensors; augmentation of imag
 
 from __future__ import annotations
 
+import numpy as np
+
 import minigen.backend as backend
 from minigen.functional.arguments import check_floating, check_number
 from minigen.tensor import Tensor
@@ -58,7 +60,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     p = check_number("dropout", "p", p, low=0.0, high=1.0)
     if not training or p == 0:
         return input
-    kept = backend.generator.numpy.random(input.shape, dtype="float32") >= p
+    kept = np.asarray(backend.generator.numpy.random(input.shape, dtype=np.float32) >= p)
     mask = backend.array_module(input.array).empty_like(input.array)  # in the memory layout of x
     mask[...] = backend.to_device(kept, input.device)
     if p < 1:

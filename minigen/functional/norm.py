@@ -187,6 +187,8 @@ def batch_norm(
     weight = input.new_ones(channels) if weight is None else weight
     bias = input.new_zeros(channels) if bias is None else bias
     if not training:
+        assert running_mean is not None
+        assert running_var is not None
         scale = weight * (running_var + eps) ** -0.5
         shift = bias - running_mean * scale
         return input * per_channel(scale, input.ndim) + per_channel(shift, input.ndim)

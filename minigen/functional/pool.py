@@ -54,10 +54,10 @@ class _Pool(Function):
     def _spread(self, y: Array, parts: Callable[..., Iterable[Array]], *others: Array) -> Array:
         """The adjoint: images (N, OH, OW, C) -> (N, H, W, C), the sum of ``parts(y, *others)``, one for each tap."""
         y = channels_last(y)
-        x = array_module(y).empty((len(y), *self.image, y.shape[3]), y.dtype)
+        x = array_module(y).zeros((len(y), *self.image, y.shape[3]), y.dtype)
         for some, _ in blocks(array_module(y), len(y), 1, x[:1].nbytes):
             for_taps = parts(y[some], *(other[some] for other in others))
-            x[some] = untap(for_taps, y[some], self.kernel, self.image, self.geometry)
+            untap(for_taps, self.kernel, self.size, self.geometry, out=x[some])
         return x
 
     def reads(self) -> tuple[int, ...]:
@@ -126,12 +126,12 @@ def _largest(views: list[Array], out: Array) -> None:
 
 
 def _first_largest(views: list[Array], y: Array, out: Array) -> None:
-    """The number of the first tap with the value of `y`: as many as are missed before."""
+    """The number of the first tap with the value of `y`: as many smaller ones come before it (none, if y is NaN)."""
     out[...] = 0
-    missed = array_module(y).ones(y.shape, bool)
+    smaller = array_module(y).ones(y.shape, bool)
     for view in views[:-1]:
-        missed &= (view != y) & (view == view)  # a NaN equals nothing, itself neither
-        out += missed
+        smaller &= view < y
+        out += smaller
 
 
 def _pick(views: list[Array], where: Array, out: Array) -> None:
@@ -194,7 +194,9 @@ def max_pool2d(
     dilation: int | Pair = 1,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """Take the largest value of every window: ``y[n, c, i, j] = max over k, l of x[n, c, i*stride + k*dilation - padding, ...]``.
+    """Take the largest value of every window.
+
+    ``y[n, c, i, j] = max over k, l of x[n, c, i*stride + k*dilation - padding, ...]``
 
     Parameters
     ----------
@@ -245,7 +247,9 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """Take the mean of every window: ``y[n, c, i, j] = mean over k, l of x[n, c, i*stride + k - padding, ...]``.
+    """Take the mean of every window.
+
+    ``y[n, c, i, j] = mean over k, l of x[n, c, i*stride + k - padding, ...]``
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ interpolation between pixels is not.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minigen.backend import Array, array_module
@@ -30,10 +32,10 @@ class UpsampleNearest(_Upsample):
     """(N, C, H, W) -> (N, C, OH, OW): y[..., i, j] = x[..., rows[i], columns[j]]."""
 
     def forward(self, x: Array) -> Array:
-        """Copy rows, then columns."""
+        """Copy columns, then rows."""
         xp, (rows, columns) = array_module(x), self.sources
-        x = channels_last(x).take(xp.asarray(rows), axis=1)  # (N, OH, W, C)
-        return channels_first(x.take(xp.asarray(columns), axis=2))  # (N, OH, OW, C)
+        x = channels_last(x).take(xp.asarray(columns), axis=2)  # (N, H, OW, C)
+        return channels_first(x.take(xp.asarray(rows), axis=1))  # (N, OH, OW, C)
 
     def backward(self, grad: Tensor) -> Tensor:
         """The adjoint."""
@@ -44,11 +46,10 @@ class UpsampleNearestAdjoint(_Upsample):
     """(N, C, OH, OW) -> (N, C, H, W): every pixel gets the sum of its copies."""
 
     def forward(self, y: Array) -> Array:
-        """Add up columns, then rows."""
-        y = channels_last(y)
-        for axis in (2, 1):
-            y = _add_copies(y, axis, self.image[axis - 1], self.sources[axis - 1])
-        return channels_first(y)
+        """Add up rows, then columns."""
+        (height, width), (rows, columns) = self.image, self.sources
+        x = _add_copies(channels_last(y), 1, height, rows)  # (N, H, OW, C)
+        return channels_first(_add_copies(x, 2, width, columns))  # (N, H, W, C)
 
     def backward(self, grad: Tensor) -> Tensor:
         """The adjoint."""
@@ -61,14 +62,21 @@ def _add_copies(y: Array, axis: int, length: int, sources: np.ndarray) -> Array:
     First of each source its first copy, then of each that has one its second, and so on: no number is written to
     twice in one step, so plain indexing does, and the order of the sums is always the same.
     """
-    xp = array_module(y)
+    xp, before = array_module(y), (slice(None),) * axis
     x = xp.zeros((*y.shape[:axis], length, *y.shape[axis + 1 :]), y.dtype)
     copies = np.arange(len(sources)) - np.searchsorted(sources, sources)  # first, second, ... copy of its source
     for copy in range(copies.max() + 1):
         chosen = np.flatnonzero(copies == copy)
-        before = (slice(None),) * axis
-        x[*before, xp.asarray(sources[chosen])] += y[*before, xp.asarray(chosen)]
+        x[*before, _index(xp, sources[chosen])] += y[*before, _index(xp, chosen)]
     return x
+
+
+def _index(xp: Any, places: np.ndarray) -> Any:
+    """Rising integers as an index: where they are evenly spaced a slice, which copies nothing."""
+    steps = np.diff(places)
+    if len(places) == 1 or (steps == steps[0]).all():
+        return slice(int(places[0]), int(places[-1]) + 1, int(steps[0]) if len(steps) else 1)
+    return xp.asarray(places)
 
 
 def interpolate(
@@ -103,8 +111,8 @@ def interpolate(
 
     References
     ----------
-    Odena, Dumoulin and Olah (2016), "Deconvolution and checkerboard artifacts", Distill: why to enlarge by copying before
-    a convolution.
+    Odena, Dumoulin and Olah (2016), "Deconvolution and checkerboard artifacts", Distill: why to enlarge by copying
+    before a convolution.
 
     Examples
     --------
@@ -120,15 +128,15 @@ def interpolate(
         raise ValueError("interpolate: give either size or scale_factor")
     image = input.shape[2:]
     if size is not None:
-        size = check_pair("interpolate", "size", size)
-        steps = [length / new for length, new in zip(image, size)]
+        new = check_pair("interpolate", "size", size)
+        steps = [length / n for length, n in zip(image, new)]
     else:
         factors = _check_factors(scale_factor)
-        size = tuple(int(length * factor) for length, factor in zip(image, factors))
+        new = (int(image[0] * factors[0]), int(image[1] * factors[1]))
         steps = [1 / factor for factor in factors]
-        if min(size) < 1:
+        if min(new) < 1:
             raise ValueError(f"interpolate: scale_factor={scale_factor} leaves no pixel of input {input.shape}")
-    sources = tuple(_nearest(*axis) for axis in zip(image, size, steps))
+    sources = tuple(_nearest(*axis) for axis in zip(image, new, steps))
     return UpsampleNearest.apply(input, image=image, sources=sources)
 
 

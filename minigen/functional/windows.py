@@ -90,10 +90,12 @@ _buffers = threading.local()
 
 def scratch(xp: Any, use: str, shape: tuple[int, ...], dtype: Any) -> Array:
     """An array with arbitrary contents, in memory that the next call with the same `use` in this thread takes again."""
-    kept, key, size = _buffers.__dict__, (xp.__name__, use, dtype), math.prod(shape)
-    if key not in kept or kept[key].size < size:
-        kept[key] = xp.empty(size, dtype)
-    return kept[key][:size].reshape(shape)
+    name, size = f"{xp.__name__} {use} {dtype}", math.prod(shape)
+    buffer = getattr(_buffers, name, None)
+    if buffer is None or buffer.size < size:
+        buffer = xp.empty(size, dtype)
+        setattr(_buffers, name, buffer)
+    return buffer[:size].reshape(shape)
 
 
 def rows_in_block(xp: Any, row_bytes: int, block_bytes: int = 4 * 2**20) -> int:
@@ -182,12 +184,10 @@ def im2col(x: Array, kernel: Pair, size: Pair, geometry: Geometry) -> Array:
     n, channels = x.shape[0], x.shape[3] // groups
     image, row, column, channel = x.strides
     # A window is a view with four more axes: the same memory, walked with other strides.
-    view = xp.lib.stride_tricks.as_strided(
-        x,
-        (groups, n, *size, *kernel, channels),
-        (channels * channel, image, stride[0] * row, stride[1] * column)
-        + (dilation[0] * row, dilation[1] * column, channel),
-    )
+    shape = (groups, n, *size, *kernel, channels)
+    to_next_window, to_next_tap = (stride[0] * row, stride[1] * column), (dilation[0] * row, dilation[1] * column)
+    strides = (channels * channel, image, *to_next_window, *to_next_tap, channel)
+    view = xp.lib.stride_tricks.as_strided(x, shape, strides)
     if not view.flags.c_contiguous:
         cols = scratch(xp, "cols", view.shape, x.dtype)
         cols[...] = view
@@ -214,28 +214,25 @@ def taps(x: Array, kernel: Pair, size: Pair, geometry: Geometry, fill: float = 0
     return [x[:, i, j] for i, j in _tap_slices(kernel, size, geometry)]
 
 
-def untap(parts: Iterable[Array], y: Array, kernel: Pair, size: Pair, geometry: Geometry) -> Array:
+def untap(parts: Iterable[Array], kernel: Pair, size: Pair, geometry: Geometry, out: Array) -> None:
     """The adjoint of `taps` (for all taps known as *col2im*): add up images where the taps saw them.
 
     Parameters
     ----------
     parts : iterable of KH*KW arrays (N, OH, OW, C)
-    y : array (N, OH, OW, C)
-        Any array of the parts' shape and dtype.
-    kernel, size : (KH, KW), (H, W)
+    kernel, size : (KH, KW), (OH, OW)
     geometry : Geometry
-
-    Returns
-    -------
-    array (N, H, W, C)
-        Without what fell outside of it.
+    out : array (N, H, W, C)
+        What the parts are added to; what falls outside is dropped.
     """
-    slices, (top, left) = _tap_slices(kernel, y.shape[1:3], geometry), geometry.padding
-    height, width = max(top + size[0], slices[-1][0].stop), max(left + size[1], slices[-1][1].stop)
-    wide = array_module(y).zeros((len(y), height, width, y.shape[3]), y.dtype)
+    slices, (top, left), (height, width) = _tap_slices(kernel, size, geometry), geometry.padding, out.shape[1:3]
+    bottom, right = max(top + height, slices[-1][0].stop), max(left + width, slices[-1][1].stop)
+    inside = (bottom, right) == (height, width)
+    wide = out if inside else array_module(out).zeros((len(out), bottom, right, out.shape[3]), out.dtype)
     for (i, j), part in zip(slices, parts, strict=True):
         wide[:, i, j] += part
-    return wide[:, top : top + size[0], left : left + size[1]]
+    if not inside:
+        out += wide[:, top : top + height, left : left + width]
 
 
 # --- the three products ----------------------------------------------------------------------------------------------
@@ -260,7 +257,9 @@ def _matmul(a: Array, b: Array, out: Array) -> Array:
 
 
 def conv(x: Array, w: Array, size: Pair, geometry: Geometry, bias: Array | None = None) -> Array:
-    """Convolution: y[n, i, j, o] = bias[o] + sum over k, l, c of w[o, k, l, c] x[n, i s - p + k d, j s - p + l d, c].
+    """Convolution: every window times every kernel.
+
+    y[n, i, j, o] = bias[o] + sum over k, l, c of w[o, k, l, c] x[n, i s - p + k d, j s - p + l d, c].
 
     Parameters
     ----------
@@ -288,7 +287,9 @@ def conv(x: Array, w: Array, size: Pair, geometry: Geometry, bias: Array | None 
 
 
 def conv_weight(x: Array, y: Array, kernel: Pair, geometry: Geometry) -> Array:
-    """Correlation of two images: w[o, k, l, c] = sum over n, i, j of y[n, i, j, o] x[n, i s - p + k d, j s - p + l d, c].
+    """Correlation of two images, at every offset that the kernel has.
+
+    w[o, k, l, c] = sum over n, i, j of y[n, i, j, o] x[n, i s - p + k d, j s - p + l d, c].
 
     Parameters
     ----------
@@ -328,7 +329,7 @@ class _Phase(NamedTuple):
     """The outputs ``start, start + stride, ...`` of a transposed convolution along one axis."""
 
     start: int
-    count: int  # how many they are
+    outputs: int  # how many they are
     first: int  # the first kernel tap that meets them; the others follow in steps
     taps: int  # how many taps do; none where the kernel is shorter than the stride
     padding: int  # how far before the first input pixel their first window begins
@@ -341,8 +342,8 @@ class _Split(NamedTuple):
     stride: int  # from one output of a phase to its next
     step: int  # from one kernel tap of a phase to its next
     dilation: int  # from one input pixel of a phase's window to its next
-    before: int  # how far the windows of the phases reach to the left of the first input pixel, at most
-    beyond: int  # how far those of outputs 0 reach to its right
+    before: int  # how far before the first input pixel the first window of a phase begins, at most
+    beyond: int  # how far after it one ends, at most
 
 
 def _split(length: int, kernel: int, inputs: int, stride: int, padding: int, dilation: int) -> _Split:
@@ -389,7 +390,7 @@ def conv_transpose(y: Array, w: Array, size: Pair, geometry: Geometry, bias: Arr
     x = xp.empty((len(y), *size, groups * w.shape[3]), y.dtype)
     down, across = (_split(*axis) for axis in zip(size, w.shape[1:3], y.shape[1:3], *geometry[:3], strict=True))
     parts = [(v, h, _phase_matrix(w, groups, down, v, across, h)) for v in down.phases for h in across.phases]
-    rows_of_phase, columns = down.phases[0].count, across.phases[0].count
+    rows_of_phase, columns = down.phases[0].outputs, across.phases[0].outputs
     taps = max(v.taps * h.taps for v, h, _ in parts)
     for images, rows in blocks(xp, len(y), rows_of_phase, columns * taps * y.shape[3] * y.itemsize):
         before = (down.before - rows.start, across.before)

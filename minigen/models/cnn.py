@@ -33,12 +33,8 @@ class Options:
     """The settings of the classifier."""
 
     batch_size: int = option(128, "images a step")
-    filters: int = option(
-        16, "filters of the first convolution; the second has twice as many (LeNet-5: 6 and 16)"
-    )
-    dropout: float = option(
-        0.25, "share of the last features that is dropped in training (Srivastava et al. 2014)"
-    )
+    filters: int = option(16, "filters of the first convolution; the second has twice as many (LeNet-5: 6 and 16)")
+    dropout: float = option(0.25, "share of the last features that is dropped in training (Srivastava et al. 2014)")
     lr: float = option(1e-3, "Adam's step size (Kingma and Ba 2015, algorithm 1)")
 
 
@@ -104,9 +100,7 @@ class CNN(System):
     needs_labels = True
     generates = False
 
-    def __init__(
-        self, options: Options | None = None, *, image_size: int = 28, channels: int = 1, classes: int = 10
-    ) -> None:
+    def __init__(self, options: Any = None, *, image_size: int = 28, channels: int = 1, classes: int = 10) -> None:
         super().__init__(options, image_size=image_size, channels=channels, classes=classes)
         self.network = LeNet(image_size, channels, classes, self.options)
         self.optimizers = {"network": Adam(self.network.parameters(), lr=self.options.lr)}
@@ -132,7 +126,5 @@ class CNN(System):
             for images, labels in loader:
                 labels = labels.to(self.device)
                 logits = self.network(images.to(self.device))
-                mean.add(
-                    len(labels), loss=classification_loss(logits, labels), accuracy=accuracy(logits, labels)
-                )
+                mean.add(len(labels), loss=classification_loss(logits, labels), accuracy=accuracy(logits, labels))
         return mean.result()

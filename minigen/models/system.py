@@ -73,15 +73,9 @@ class System(nn.Module):
     needs_labels: ClassVar[bool] = False
     generates: ClassVar[bool] = True
 
-    def __init__(
-        self, options: Any = None, *, image_size: int = 28, channels: int = 1, classes: int = 10
-    ) -> None:
+    def __init__(self, options: Any = None, *, image_size: int = 28, channels: int = 1, classes: int = 10) -> None:
         super().__init__()
-        if image_size not in self.image_sizes:
-            sizes = ", ".join(map(str, self.image_sizes))
-            raise ValueError(f"{self.name}: images of {image_size} pixels are not among its sizes: {sizes}")
-        if channels not in (1, 3):
-            raise ValueError(f"{self.name}: channels must be 1 (grey) or 3 (colour), not {channels}")
+        check_images(type(self), image_size, channels)
         self.options = options if options is not None else self.Options()
         check_options(self.name, self.options)
         self.image_size, self.channels, self.classes = image_size, channels, classes
@@ -112,6 +106,21 @@ class System(nn.Module):
         """Draw noise that depends on ``seed`` alone, so that pictures of different steps can be compared."""
         with random_state_of(seed):
             return self.noise(n)
+
+
+def check_images(system: type[System], image_size: int, channels: int) -> None:
+    """Refuse images that a system's networks cannot be built for.
+
+    Raises
+    ------
+    ValueError
+        Naming what the system wants.
+    """
+    if image_size not in system.image_sizes:
+        sizes = ", ".join(map(str, system.image_sizes))
+        raise ValueError(f"{system.name}: images of {image_size} pixels are not among its sizes: {sizes}")
+    if channels not in (1, 3):
+        raise ValueError(f"{system.name}: channels must be 1 (grey) or 3 (colour), not {channels}")
 
 
 def check_options(system: str, options: Any) -> None:
@@ -164,6 +173,25 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
     finally:
         for network, was_training in zip(networks, were_training, strict=True):
             network.train(was_training)
+
+
+@contextmanager
+def with_batch_statistics(network: nn.Module) -> Iterator[None]:
+    """Inside, nothing is recorded and batch norm uses each batch's own statistics; its running ones stay as they are.
+
+    For a discriminator, which learns from batches that are all real or all drawn: each kind is normalised by itself,
+    and the running statistics, a mixture of both, fit neither.
+    """
+    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    was_training = network.training
+    network.train()
+    try:
+        with minigen.no_grad():
+            yield
+    finally:
+        network.train(was_training)
+        for name, buffer in network.named_buffers():
+            buffer.copy_(before[name])
 
 
 def images_of(batch: Any) -> Tensor:

@@ -36,9 +36,7 @@ class Options:
     """The settings of the VAE; they are those of pytorch/examples."""
 
     batch_size: int = option(128, "images a step (pytorch/examples; paper: 100)")
-    hidden_size: int = option(
-        400, "units of the hidden layer in encoder and decoder (pytorch/examples; paper: 500)"
-    )
+    hidden_size: int = option(400, "units of the hidden layer in encoder and decoder (pytorch/examples; paper: 500)")
     latent_size: int = option(20, "length Z of the hidden cause z (paper, figure 2: 3 to 200)")
     lr: float = option(1e-3, "Adam's step size (pytorch/examples)")
 
@@ -108,9 +106,7 @@ class VAE(System):
     summary = "variational autoencoder with two dense layers a side (Kingma and Welling 2014)"
     Options = Options
 
-    def __init__(
-        self, options: Options | None = None, *, image_size: int = 28, channels: int = 1, classes: int = 10
-    ) -> None:
+    def __init__(self, options: Any = None, *, image_size: int = 28, channels: int = 1, classes: int = 10) -> None:
         super().__init__(options, image_size=image_size, channels=channels, classes=classes)
         pixels = channels * image_size**2
         self.encoder = Encoder(pixels, self.options)

@@ -7,6 +7,8 @@ weights (initialisation, `load_state_dict`, optimizers) writes into the array in
 
 from __future__ import annotations
 
+from typing import Any
+
 import minigen.functional as F
 from minigen.creation import empty
 from minigen.functional.arguments import check_choice, check_integer, check_pair
@@ -23,6 +25,7 @@ class _Conv(Module):
 
     weight: Parameter
     bias: Parameter | None
+    padding: Any  # (int, int), or one of Conv2d's words
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class _Conv(Module):
         self.out_channels = check_integer(name, "out_channels", out_channels)
         self.kernel_size = check_pair(name, "kernel_size", kernel_size)
         self.stride = check_pair(name, "stride", stride)
-        self.padding: tuple[int, int] | str = check_pair(name, "padding", padding, low=0)
+        self.padding = check_pair(name, "padding", padding, low=0)
         self.dilation = check_pair(name, "dilation", dilation)
         self.groups = check_integer(name, "groups", groups)
         for argument in ("in_channels", "out_channels"):

@@ -138,6 +138,11 @@ class Pow(Function):
 class _Extremum(Function):
     """Base of the elementwise maximum and minimum; equal elements share the gradient, as in PyTorch."""
 
+    @staticmethod
+    def first_wins(a, b):
+        """Say where the result is a's element, and not an equal one of b's."""
+        raise NotImplementedError
+
     def backward(self, grad):
         a, b = self.inputs
         needs_a, needs_b = self.needs_input_grad

@@ -84,7 +84,7 @@ class Sigmoid(_FromOutput):
 
     def forward(self, x):
         xp = array_module(x)
-        e = xp.abs(x)
+        e = xp.abs(x, out=xp.empty_like(x))
         e = xp.exp(xp.negative(e, out=e), out=e)
         return xp.maximum(e, x >= 0) / (1 + e)  # numerator: 1 for x >= 0, else exp(x)
 

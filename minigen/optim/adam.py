@@ -86,18 +86,30 @@ class Adam(Optimizer):
         for i, beta in enumerate(betas):
             self.check_number(f"betas[{i}]", beta, 0.0, 1.0)
 
+    def begin(self, p: Array, state: dict[str, Any], group: Group) -> dict[str, Any]:
+        """Start the means with zeros, count the step, and correct the means' bias towards zero.
+
+        The corrections belong to m and v, but lr and eps can take them over, which are numbers and not arrays:
+        with c = sqrt(1 - beta2^t), lr / (1 - beta1^t) m / (sqrt(v) / c + eps) has the numerator rate * m and the
+        denominator sqrt(v) + eps * c.
+        """
+        names = ("exp_avg", "exp_avg_sq") + ("max_exp_avg_sq",) * group["amsgrad"]
+        for name in names:
+            if name not in state:
+                state[name] = zeros_like(p)
+        state["step"] = t = state.get("step", 0) + 1
+        beta1, beta2 = group["betas"]
+        c = math.sqrt(1 - beta2**t)
+        return {"rate": group["lr"] * c / (1 - beta1**t), "eps": group["eps"] * c}
+
     def decay(self, p: Array, g: Array, group: Group) -> Array:
         """Apply the weight decay: return the gradient to be used."""
         return g + group["weight_decay"] * p
 
-    def update(self, p: Array, g: Array, state: dict[str, Any], group: Group) -> None:
-        """Move ``p`` by one step of Adam."""
-        xp = array_module(p)
+    def update(self, p: Array, g: Array, scratch: Array, state: dict[str, Any], group: Group) -> None:
+        """Move a piece by one step of Adam."""
+        xp, m, v = array_module(p), state["exp_avg"], state["exp_avg_sq"]
         beta1, beta2 = group["betas"]
-        if not state:
-            state.update(step=0, exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
-        state["step"] = t = int(state["step"]) + 1
-        m, v, scratch = state["exp_avg"].array, state["exp_avg_sq"].array, self._scratch(p)
         if group["maximize"]:
             g = -g
         if group["weight_decay"]:
@@ -111,16 +123,12 @@ class Adam(Optimizer):
         scratch *= 1 - beta2
         v += scratch
         if group["amsgrad"]:
-            if "max_exp_avg_sq" not in state:
-                state["max_exp_avg_sq"] = zeros_like(p)
-            largest = state["max_exp_avg_sq"].array
-            v = xp.maximum(largest, v, out=largest)
+            v = xp.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
 
-        correction = math.sqrt(1 - beta2**t)  # of sqrt(v); moved to eps and lr, which are numbers and not arrays
-        xp.sqrt(v, out=scratch)
-        scratch += group["eps"] * correction
+        xp.sqrt(v, out=scratch)  # p -= rate m / (sqrt(v) + eps)
+        scratch += state["eps"]
         xp.divide(m, scratch, out=scratch)
-        scratch *= group["lr"] * correction / (1 - beta1**t)
+        scratch *= state["rate"]
         p -= scratch
 
 

@@ -19,6 +19,8 @@ from minigen.tensor import Tensor
 
 Group = dict[str, Any]
 
+PIECE = 1 << 15  # elements; five float32 arrays of this length take 640 KB
+
 
 class Optimizer:
     """Base class of the optimisers.
@@ -50,7 +52,6 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
-        self._buffer: Array | None = None  # for what is computed in between; see _scratch
         owner = type(self).__name__
         if isinstance(params, Tensor):
             raise TypeError(f"{owner}: params must be a list of tensors, not a single one; write [parameter]")
@@ -132,26 +133,48 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    self.update(p.array, p.grad.array, self.state.setdefault(p, {}), group)
+                    self._step(p, p.grad, group)
                     p.bump_version()
         return loss
 
-    def update(self, p: Array, g: Array, state: dict[str, Any], group: Group) -> None:
-        """Change the array ``p`` in place, given its gradient ``g``; every subclass writes its own."""
-        raise NotImplementedError(f"{type(self).__name__} has no update(p, g, state, group)")
+    def _step(self, p: Tensor, grad: Tensor, group: Group) -> None:
+        """Change one parameter, piece by piece, going through all arrays in the order of its memory."""
+        state = self.state.setdefault(p, {})
+        numbers = self.begin(p.array, state, group)
+        arrays = {name: value.array for name, value in state.items() if isinstance(value, Tensor)}
+        arrays |= {"p": p.array, "g": grad.array}
+        order = sorted(range(p.ndim), key=lambda axis: -p.array.strides[axis])  # the outermost axis first
+        flat = {name: array.transpose(order).reshape(-1) for name, array in arrays.items()}
+        xp, size = array_module(p.array), p.numel()
+        length = min(size, PIECE) if p.device == "cpu" else size
+        scratch = xp.empty(length, p.dtype)
+        for start in range(0, size, length or 1):
+            piece = {name: array[start : start + length] for name, array in flat.items()}
+            self.update(piece["p"], piece["g"], scratch[: size - start], {**piece, **numbers}, group)
+        for name, array in arrays.items():
+            if name != "g" and not xp.may_share_memory(flat[name], array):  # reshape had to copy: write it back
+                view = array.transpose(order)
+                view[...] = flat[name].reshape(view.shape)
 
-    def _scratch(self, p: Array) -> Array:
-        """Return an array of the shape, dtype and memory layout of ``p`` to compute in.
+    def begin(self, p: Array, state: dict[str, Any], group: Group) -> dict[str, Any]:
+        """Make or count on the state of a parameter; return the numbers that `update` wants."""
+        raise NotImplementedError(f"{type(self).__name__} has no begin(p, state, group)")
 
-        All parameters share one piece of memory: fresh temporaries for every term make a step nearly twice as
-        slow.
+    def update(self, p: Array, g: Array, scratch: Array, state: dict[str, Any], group: Group) -> None:
+        """Change a piece of a parameter in place.
+
+        Parameters
+        ----------
+        p, g : array
+            A piece of the parameter and of its gradient, as vectors.
+        scratch : array
+            As long as they are, to compute in.
+        state : dict
+            The same piece of each tensor of the state, and the numbers that `begin` returned.
+        group : dict
+            The options.
         """
-        buffer = self._buffer
-        if buffer is None or buffer.size < p.size or buffer.dtype != p.dtype or type(buffer) is not type(p):
-            buffer = self._buffer = array_module(p).empty(p.size, p.dtype)
-        order = sorted(range(p.ndim), key=lambda axis: -p.strides[axis])  # from the outermost axis to the innermost
-        dense = buffer[: p.size].reshape([p.shape[axis] for axis in order])
-        return dense.transpose([order.index(axis) for axis in range(p.ndim)])
+        raise NotImplementedError(f"{type(self).__name__} has no update(p, g, scratch, state, group)")
 
     # --- storing --------------------------------------------------------------------------------------------
 
@@ -214,11 +237,11 @@ class Optimizer:
 
     def _loaded_value(self, name: str, value: Any, p: Tensor) -> Any:
         """Copy an array into one of the parameter's layout, dtype and device; leave numbers."""
+        if name == "step":  # PyTorch counts steps in a tensor
+            return int(value)
         if value is None or isinstance(value, (bool, int, float)):
             return value
         array = value.array if isinstance(value, Tensor) else np.asarray(value)
-        if array.ndim == 0:  # PyTorch counts steps in a tensor
-            return array.item()
         if array.shape != p.shape:
             raise ValueError(f"{type(self).__name__}: {name} has shape {array.shape}, but its parameter has {p.shape}")
         mine = array_module(p.array).empty_like(p.array)

@@ -87,23 +87,25 @@ class SGD(Optimizer):
                 f"and dampening={group['dampening']}"
             )
 
-    def update(self, p: Array, g: Array, state: dict[str, Any], group: Group) -> None:
-        """Move ``p`` against its gradient."""
+    def begin(self, p: Array, state: dict[str, Any], group: Group) -> dict[str, Any]:
+        """Start b with zeros; the first gradient enters it undampened."""
+        if not group["momentum"]:
+            return {}
+        first = state.get("momentum_buffer") is None
+        if first:
+            state["momentum_buffer"] = zeros_like(p)
+        return {"share": 1.0 if first else 1 - group["dampening"]}
+
+    def update(self, p: Array, g: Array, scratch: Array, state: dict[str, Any], group: Group) -> None:
+        """Move a piece against its gradient."""
         xp, momentum = array_module(p), group["momentum"]
-        d = self._scratch(p)
-        xp.multiply(g, -1.0 if group["maximize"] else 1.0, out=d)
+        d = xp.multiply(g, -1.0 if group["maximize"] else 1.0, out=scratch)
         if group["weight_decay"]:
             d += group["weight_decay"] * p
+        direction = d
         if momentum:
-            first = state.get("momentum_buffer") is None
-            if first:
-                state["momentum_buffer"] = zeros_like(p)
-            b = state["momentum_buffer"].array
+            b = state["momentum_buffer"]
             b *= momentum
-            b += d if first or not group["dampening"] else (1 - group["dampening"]) * d
-            if group["nesterov"]:
-                d += momentum * b
-            else:
-                d[...] = b
-        d *= group["lr"]
-        p -= d
+            b += state["share"] * d
+            direction = d + momentum * b if group["nesterov"] else b
+        p -= xp.multiply(direction, group["lr"], out=scratch)

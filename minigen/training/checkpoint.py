@@ -100,9 +100,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
             "it was made by a later minigen: pip install --upgrade minigen"
         )
     if fingerprint(arrays, record) != stored:
-        raise CheckpointError(
-            f"{path}: this checkpoint is damaged: its contents do not have the sha256 they had"
-        )
+        raise CheckpointError(f"{path}: this checkpoint is damaged: its contents do not have the sha256 they had")
     return arrays, record
 
 
@@ -139,9 +137,7 @@ def newest_checkpoint(folder: str | Path) -> Path:
     """
     found = checkpoints_in(folder)
     if not found:
-        raise CheckpointError(
-            f"{folder}: no checkpoint here; give the folder of a run, as `minigen train` makes it"
-        )
+        raise CheckpointError(f"{folder}: no checkpoint here; give the folder of a run, as `minigen train` makes it")
     return found[-1]
 
 

@@ -20,8 +20,10 @@ from minigen import data
 from minigen.backend import find_device
 from minigen.data import DataLoader, ImageFolder, atomic_write
 from minigen.models import System, find_system
+from minigen.models.system import check_images, check_options
 
 CONFIG_FILE = "config.toml"
+CAN_BE_NONE = ("image_size", "channels", "images", "epochs", "steps")  # TOML has no None: then they are left out
 EVALUATION_BATCH = 250  # images; it changes no figure, only the memory that is needed
 
 
@@ -88,10 +90,12 @@ def build(config: Config) -> tuple[System, DataLoader, DataLoader | None]:
     """
     kind = find_system(config.system)
     find_device(config.device)
-    minigen.manual_seed(config.seed)
+    options = kind.Options(**config.options)
+    check_options(kind.name, options)
+    check_images(kind, config.image_size or kind.image_sizes[0], config.channels or 1)
     train_set = load_images(config, kind, train=True)
     channels, image_size, _ = train_set.image_shape
-    options = kind.Options(**config.options)
+    minigen.manual_seed(config.seed)
     system = kind(options, image_size=image_size, channels=channels, classes=max(2, len(train_set.classes)))
     system.to(config.device)
     loader = DataLoader(
@@ -132,9 +136,7 @@ def load_images(config: Config, kind: type[System], train: bool) -> Any:
 def write_config(folder: str | Path, config: Config) -> None:
     """Write ``config.toml`` into a run's folder, which is made where it is missing."""
     if config.data not in data.NAMES:
-        config = dataclasses.replace(
-            config, data=os.path.abspath(config.data)
-        )  # resuming may start elsewhere
+        config = dataclasses.replace(config, data=os.path.abspath(config.data))  # resuming may start elsewhere
     values = {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
     with atomic_write(Path(folder) / CONFIG_FILE, "w") as file:
         file.write(f"# What `minigen train` was asked for; made by minigen {minigen.__version__}.\n")
@@ -154,10 +156,8 @@ def read_config(folder: str | Path) -> Config:
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: there is no run in this folder (it has no {CONFIG_FILE})")
+    values: dict[str, Any] = dict.fromkeys(CAN_BE_NONE)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        config = Config(**values)
+        return Config(**values | tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: this is no configuration of a run: {error}") from None
-    absent = {"epochs", "steps", "image_size", "channels", "images"} - set(values)
-    return dataclasses.replace(config, **dict.fromkeys(absent))

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from minigen.data.files import atomic_write
+from minigen.data.files import WriteError, atomic_write
 
 
 class Log:
@@ -38,9 +38,18 @@ class Log:
         self.path = Path(path)
 
     def write(self, record: dict[str, Any]) -> None:
-        """Append one record; when this returns, a reader of the file sees it."""
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        """Append one record; when this returns, a reader of the file sees it.
+
+        Raises
+        ------
+        minigen.data.WriteError
+            If the disk is full or the place cannot be written.
+        """
+        try:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise WriteError(f"cannot write {self.path}: {error.strerror}", error.errno) from error
 
     def cut_after(self, step: int) -> None:
         """Remove the records of steps after ``step``: a resumed run goes through them again."""
@@ -68,8 +77,6 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
             record = json.loads(line)
             record["step"]
         except (ValueError, KeyError, TypeError):
-            raise ValueError(
-                f"{path}: line {number} is not a record of a log: {line.strip()[:60]!r}"
-            ) from None
+            raise ValueError(f"{path}: line {number} is not a record of a log: {line.strip()[:60]!r}") from None
         records.append(record)
     return records

@@ -9,6 +9,7 @@ import sys
 import time
 
 SECONDS_BETWEEN_LINES = 20.0
+BAR = "{percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt} [{remaining} left, {rate_fmt}]{postfix}"
 
 
 class Progress:
@@ -30,7 +31,7 @@ class Progress:
         if not quiet and (sys.stderr.isatty() or "ipykernel" in sys.modules):
             from tqdm.auto import tqdm
 
-            self.bar = tqdm(initial=done, total=goal, unit="step", dynamic_ncols=True, smoothing=0.1)
+            self.bar = tqdm(initial=done, total=goal, unit="step", dynamic_ncols=True, bar_format=BAR)
 
     def step(self) -> None:
         """Count one step."""
@@ -43,7 +44,7 @@ class Progress:
 
     def show(self, epoch: float, epochs: float, losses: dict[str, float]) -> None:
         """Take in what to show beside the number of steps: epochs done and wanted, and the last losses."""
-        values = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        values = "  ".join(f"{name} {value:.3g}" for name, value in losses.items())
         self.losses = f"epoch {epoch:.1f}/{epochs:.1f}  {values}"
         if self.bar is not None:
             self.bar.set_postfix_str(self.losses, refresh=False)

@@ -134,9 +134,7 @@ def flatten_state(state: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         arrays[name] = np.asarray(state)
         return {"array": name}
     if isinstance(state, dict):
-        return {
-            "pairs": [[key, flatten_state(value, f"{name}.{key}", arrays)] for key, value in state.items()]
-        }
+        return {"pairs": [[key, flatten_state(value, f"{name}.{key}", arrays)] for key, value in state.items()]}
     if isinstance(state, (list, tuple)):
         return [flatten_state(value, f"{name}.{index}", arrays) for index, value in enumerate(state)]
     return state

@@ -128,18 +128,14 @@ class Trainer:
         """
         goal = self.goal(epochs, steps)
         if self.step == 0 and checkpoints_in(self.checkpoints):
-            raise TrainingError(
-                f"{self.folder}: there is a run in this folder already; resume it, or take another"
-            )
+            raise TrainingError(f"{self.folder}: there is a run in this folder already; resume it, or take another")
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         self.noise = self.system.fixed_noise(self.samples) if self.system.generates else None
         if self.step == 0:
             self.draw_samples()
             self.save()
         self.system.train()
-        self.loader.load_state_dict(
-            self.loader.state_dict()
-        )  # go on in mid-epoch, where the last call stopped
+        self.loader.load_state_dict(self.loader.state_dict())  # go on in mid-epoch, where the last call stopped
         started = time.monotonic() - self.seconds
         with Interruption() as interruption, Progress(self.step, goal, self.quiet) as progress:
             while self.step < goal and not interruption.requested:
@@ -174,7 +170,7 @@ class Trainer:
         if self.step % self.sample_every == 0 or self.step == goal:
             self.draw_samples()
         if self.step % len(self.loader) == 0 and self.test_loader is not None:
-            self.evaluate(progress)
+            self.evaluate(self.test_loader, progress)
         if self.step % self.checkpoint_every == 0:
             self.save()
 
@@ -190,10 +186,10 @@ class Trainer:
         self.log.write(self.where() | numbers)
         progress.show(self.epochs_done, goal / len(self.loader), numbers)
 
-    def evaluate(self, progress: Progress) -> None:
+    def evaluate(self, loader: DataLoader, progress: Progress) -> None:
         """Log the system's figures over the test set; the random source, hence training, does not notice."""
         with random_state_of(0):
-            figures = self.system.evaluate(self.test_loader)
+            figures = self.system.evaluate(loader)
         self.log.write(self.where() | {f"test/{name}": value for name, value in figures.items()})
         text = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
         progress.message(f"epoch {self.step // len(self.loader)}: on the test set {text}")

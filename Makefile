@@ -1,0 +1,67 @@
+# Each command sets itself up in .venv: Python >= 3.11 and make are all that a fresh machine needs.
+# Another Python than the first one found: make PYTHON=/path/to/python3 test
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# The workers of pytest-xdist share the cores already: BLAS's own threads beside them would only be in the way.
+ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadgroup
+DEMO := runs/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-nightly lint results bench install clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r command meaning; do printf '  %-20s%s\n' "$$command" "$$meaning"; done
+
+demo: .venv/.package ## train a DCGAN on drawn digits and show where its pictures are (about 3 minutes)
+	@$(BIN)/minigen train dcgan --data glyphs --epochs 12 --out $(DEMO) --overwrite
+	@$(BIN)/minigen sample $(DEMO) --n 64 --out $(DEMO)/digits.png
+	@echo
+	@echo "Look at the digits it draws: $(CURDIR)/$(DEMO)/digits.png"
+
+test: lint ## check everything: style, types, and the default tests (under 10 minutes)
+	@$(PYTEST)
+
+test-nightly: .venv/.tests ## run the long tests too, with many more examples of each property
+	@HYPOTHESIS_PROFILE=nightly $(PYTEST) -m ''
+
+lint: .venv/.tests ## check style and types only
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+results: .venv/.package ## measure again what docs/results.md says
+	@$(BIN)/python -m benchmarks.results
+
+bench: .venv/.tests ## compare the speed with PyTorch (which you install: .venv/bin/pip install torch)
+	@$(BIN)/python -m benchmarks.compare
+
+install: .venv/.tests ## set up .venv with minigen and its tests' tools, nothing else
+
+clean: ## remove .venv, caches and builds; keep what was trained
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two stamps say what is in .venv already; a change of pyproject.toml makes both old.
+.venv/.package: pyproject.toml
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	    if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	    then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "make: no Python >= 3.11 with the module venv was found (on Debian: apt install python3-venv)." >&2; \
+	    echo "make: name one by hand: make PYTHON=/path/to/python3 ..." >&2; \
+	    exit 1; \
+	fi; \
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	    echo "Setting up .venv with $$($$found --version): once, about a minute"; \
+	    $$found -m venv --clear .venv; \
+	fi
+	@$(PIP) install 'pip>=25.1'
+	@$(PIP) install --editable .
+	@touch $@
+
+.venv/.tests: .venv/.package
+	@$(PIP) install --group test
+	@touch $@

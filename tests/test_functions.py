@@ -1,0 +1,361 @@
+"""What holds for every differentiable function, tried on every row of tests/table.py.
+
+The rows say what to try; the tests here say what must come out: the value of a slow reference, derivatives of the
+orders 1, 2 and 3 that agree with finite differences, PyTorch's value and derivatives, float32 that stays float32, the
+same numbers from any memory layout and any array library.
+"""
+
+import gc
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+import table
+
+import minigen
+import minigen.nn.functional as F
+from minigen import Function, Tensor, grad
+from minigen.backend import registered_devices
+from minigen.checks import check_gradients
+
+FLOAT64, FLOAT32 = 1e-10, 1e-5  # norm-wise, a function
+
+every_row = pytest.mark.parametrize("row", table.ROWS, ids=lambda row: row.name)
+
+
+def rows_with(condition):
+    return pytest.mark.parametrize("row", [row for row in table.ROWS if condition(row)], ids=lambda row: row.name)
+
+
+def is_real(array):
+    return array.dtype.kind == "f"
+
+
+def tensors_of(arrays, dtype=np.float64, requires_grad=True):
+    """Leaves over the arrays themselves (no copy, so that their layout stays)."""
+    return [
+        Tensor(a.astype(dtype, copy=False)).requires_grad_(requires_grad) if is_real(a) else Tensor(a) for a in arrays
+    ]
+
+
+def run(f, tensors):
+    minigen.manual_seed(0)
+    return f(*tensors)
+
+
+def readout(y, seed=1):
+    """A random nonlinear scalar of y: see minigen.checks.gradients."""
+    rng = np.random.default_rng(seed)
+    u, v, w = (Tensor(np.asarray(rng.standard_normal(y.shape), dtype=y.dtype)) for _ in range(3))
+    return (u * y + v * y * y / 2 + w * y * y * y / 6).sum()
+
+
+def gradients_of(f, tensors, seed=1):
+    """The value of f and the gradients of its readout with respect to the real inputs."""
+    y = run(f, tensors)
+    leaves = [t for t in tensors if t.requires_grad]
+    return y, grad(readout(y, seed), leaves, allow_unused=True)
+
+
+def to_array(x):
+    return x.detach().numpy()
+
+
+def assert_near(actual, expected, tolerance, what=""):
+    """Max |a - b| / max |b| <= tolerance; shapes must agree."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape, f"{what}: shape {actual.shape}, expected {expected.shape}"
+    if expected.size:
+        error = np.abs(actual - expected).max() / max(np.abs(expected).max(), 1e-300)
+        assert error <= tolerance or np.array_equal(actual, expected), f"{what}: off by {error:.1e}"
+
+
+def assert_same(first, second, tolerance=1e-12):
+    """Two results of `gradients_of` agree."""
+    assert_near(to_array(first[0]), to_array(second[0]), tolerance, "value")
+    for i, (a, b) in enumerate(zip(first[1], second[1], strict=True)):
+        assert (a is None) == (b is None)
+        if a is not None:
+            assert_near(to_array(a), to_array(b), tolerance, f"gradient {i}")
+
+
+def functions_in(y):
+    """The classes of all calls in the graph of y."""
+    found, stack = set(), [y.grad_fn]
+    while stack:
+        call = stack.pop()
+        if call is not None:
+            found.add(type(call))
+            stack.extend(x.grad_fn for x in call.inputs)
+    return found
+
+
+# ---- the table is complete ------------------------------------------------------------------------------------
+
+
+def all_functions():
+    """Every Function of minigen that computes something, after importing every module of it."""
+    for module in pkgutil.walk_packages(minigen.__path__, "minigen."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    stack, found = [Function], set()
+    while stack:
+        for cls in stack.pop().__subclasses__():
+            stack.append(cls)
+            if cls.__module__.startswith("minigen.") and cls.forward is not Function.forward:
+                found.add(cls)
+    return found
+
+
+def uncovered(functions):
+    covered = {cls for row in table.ROWS for cls in row.covers}
+    return sorted(f"{cls.__module__}.{cls.__name__}" for cls in functions - covered)
+
+
+def test_every_function_has_a_row():
+    assert uncovered(all_functions()) == [], "add a row to tests/table.py"
+
+
+def test_a_function_without_a_row_is_noticed():
+    planted = type("Planted", (Function,), {"forward": lambda self, x: x, "__module__": "minigen.functional.pool"})
+    assert planted in all_functions()
+    assert uncovered({planted}) == ["minigen.functional.pool.Planted"]
+    del planted
+    gc.collect()  # or another test would find it
+
+
+def test_every_public_function_is_in_a_row():
+    source = inspect.getsource(table)
+    public = [name for name, f in vars(F).items() if inspect.isfunction(f) and not name.startswith("_")]
+    missing = [name for name in public if f"F.{name}" not in source and f'"{name}"' not in source]
+    assert public
+    assert missing == []
+
+
+def test_names_are_unique():
+    names = [row.name for row in table.ROWS]
+    assert len(set(names)) == len(names)
+
+
+def test_at_most_eight_functions_have_a_shortcut():
+    assert len([cls for cls in all_functions() if "backward_arrays" in vars(cls)]) <= 8
+
+
+@rows_with(lambda row: row.covers)
+def test_row_covers_what_it_says(row):
+    assert set(row.covers) <= functions_in(run(row.f, tensors_of(row.arrays())))
+
+
+# ---- values and derivatives -----------------------------------------------------------------------------------
+
+
+@every_row
+def test_value_equals_slow_reference(row):
+    arrays = row.arrays()
+    assert_near(to_array(run(row.f, tensors_of(arrays))), row.reference(*arrays), FLOAT64)
+
+
+@every_row
+def test_derivatives_of_orders_1_2_3(row):
+    report = check_gradients(row.f, *row.arrays(), order=3, name=row.name)
+    assert {c.order for c in report.comparisons} == {1, 2, 3}
+
+
+@rows_with(lambda row: row.torch)
+def test_torch_agrees_on_value_first_and_second_gradient(row, torch):
+    arrays = row.arrays()
+
+    def all_orders(make, f, grad, sum_of):
+        xs = [make(a) for a in arrays]
+        leaves = [x for x, a in zip(xs, arrays, strict=True) if is_real(a)]
+        y = f(*xs)
+        rng = np.random.default_rng(1)
+        u, v, w = (make(np.asarray(rng.standard_normal(tuple(y.shape))), False) for _ in range(3))
+        loss = (u * y + v * y * y / 2 + w * y * y * y / 6).sum()
+        first = grad(loss, leaves)
+        directions = [make(np.asarray(rng.standard_normal(tuple(x.shape))), False) for x in leaves]
+        slope = sum_of([(g * d).sum() for g, d in zip(first, directions, strict=True)])
+        second = grad(slope, leaves) if slope.requires_grad else [0 * x for x in leaves]
+        return [z.detach().numpy() for z in (y, *first, *second)]
+
+    def torch_leaf(array, requires_grad=True):
+        x = torch.tensor(array)
+        return x.requires_grad_() if requires_grad and is_real(array) else x
+
+    def torch_grad(y, xs):
+        gs = torch.autograd.grad(y, xs, create_graph=True, allow_unused=True)
+        return [torch.zeros_like(x) if g is None else g for x, g in zip(xs, gs, strict=True)]
+
+    def our_grad(y, xs):
+        gs = grad(y, xs, create_graph=True, allow_unused=True)
+        return [x * 0 if g is None else g for x, g in zip(xs, gs, strict=True)]
+
+    ours = all_orders(
+        lambda a, requires_grad=True: Tensor(a.copy()).requires_grad_(requires_grad and is_real(a)),
+        row.f,
+        our_grad,
+        sum,
+    )
+    theirs = all_orders(torch_leaf, lambda *xs: row.torch(torch, *xs), torch_grad, sum)
+    for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        assert_near(a, b, FLOAT64, f"number {i} of value, first and second gradients")
+
+
+@every_row
+def test_first_order_walk_equals_the_recorded_one(row):
+    """Covers the shortcuts on raw arrays: they serve without create_graph only."""
+    arrays = row.arrays()
+    y = run(row.f, tensors_of(arrays))
+    tensors = tensors_of(arrays)
+    recorded = grad(
+        readout(run(row.f, tensors)), [t for t in tensors if t.requires_grad], create_graph=True, allow_unused=True
+    )
+    assert_same((y, gradients_of(row.f, tensors_of(arrays))[1]), (y, recorded))
+
+
+@every_row
+def test_used_twice_in_one_graph(row):
+    tensors = tensors_of(row.arrays())
+    leaves = [t for t in tensors if t.requires_grad]
+    both = readout(run(row.f, tensors), 1) + readout(run(row.f, tensors), 2)
+    both.backward()
+    separate = [gradients_of(row.f, tensors, seed)[1] for seed in (1, 2)]
+    for leaf, first, second in zip(leaves, *separate, strict=True):
+        if first is not None:
+            assert_near(to_array(leaf.grad), to_array(first) + to_array(second), 1e-12)
+
+
+@rows_with(lambda row: row.broadcasts and row.name not in ("maximum", "minimum"))  # equal inputs are their kink
+def test_same_tensor_for_both_inputs(row):
+    first, _ = row.arrays()
+    positive = np.abs(first) + 0.5
+    check_gradients(lambda x: row.f(x, x), positive, order=3, name=f"{row.name} of x with itself")
+
+
+# ---- broadcasting -----------------------------------------------------------------------------------------------
+
+CUTS = {
+    "(2, 3, 4) with (3, 4)": (lambda a: a, lambda b: b[0]),
+    "(4,) with (2, 3, 4)": (lambda a: a[0, 0], lambda b: b),
+    "(2, 1, 4) with (1, 3, 1)": (lambda a: a[:, :1], lambda b: b[:1, :, :1]),
+    "(2, 3, 4) with ()": (lambda a: a, lambda b: b[1, 1, 1]),
+    "() with (2, 3, 4)": (lambda a: a[1, 1, 1], lambda b: b),
+}
+
+
+@rows_with(lambda row: row.broadcasts)
+@pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS.keys())
+def test_broadcasting(row, cuts):
+    arrays = [np.array(cut(a)) for cut, a in zip(cuts, row.arrays(3), strict=True)]
+    assert_near(to_array(run(row.f, tensors_of(arrays))), row.reference(*arrays), FLOAT64)
+    check_gradients(row.f, *arrays, order=2, name=row.name)
+
+
+# ---- dtypes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made_dtypes(monkeypatch):
+    """The dtypes of everything that functions make, forward and backward."""
+    made = {}
+    original = Function.apply.__func__
+
+    def apply(cls, *inputs, **options):
+        y = original(cls, *inputs, **options)
+        made.setdefault(str(y.dtype), cls.__name__)
+        return y
+
+    monkeypatch.setattr(Function, "apply", classmethod(apply))
+    return made
+
+
+@every_row
+def test_float32_is_kept(row, made_dtypes):
+    arrays = row.arrays()
+    exact = gradients_of(row.f, tensors_of(arrays))
+    made_dtypes.clear()
+    result = gradients_of(row.f, tensors_of(arrays, np.float32))
+    assert "float64" not in made_dtypes, f"{made_dtypes['float64']} made a float64 from float32"
+    assert result[0].dtype == np.float32
+    assert all(g is None or g.dtype == np.float32 for g in result[1])
+    assert_same(result, exact, FLOAT32)
+
+
+# ---- memory layouts ---------------------------------------------------------------------------------------------
+
+
+def gapped(a):
+    """Every second element of a larger array, along every axis."""
+    whole = np.full([2 * n for n in a.shape], np.nan if is_real(a) else 0).astype(a.dtype)
+    view = whole[(slice(None, None, 2),) * a.ndim]
+    view[...] = a
+    return view
+
+
+def reversed_in_memory(a):
+    flip = (slice(None, None, -1),) * a.ndim
+    return a[flip].copy()[flip]
+
+
+LAYOUTS = {
+    "gapped": gapped,
+    "reversed": reversed_in_memory,
+    "column-major": lambda a: np.array(a, order="F"),
+    "read-only": lambda a: np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape),
+}
+
+
+@every_row
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_layout_changes_nothing(row, layout):
+    arrays = row.arrays()
+    before = [a.copy() for a in arrays]
+    stored = [layout(a) for a in arrays]
+    assert_same(gradients_of(row.f, tensors_of(stored)), gradients_of(row.f, tensors_of(arrays)))
+    assert all(np.array_equal(a, b) for a, b in zip(stored, before, strict=True)), "an input was written to"
+
+
+@rows_with(lambda row: any(a.ndim == 4 for a in row.arrays()))
+def test_channels_last_changes_nothing(row):
+    def last(a):
+        return np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) if a.ndim == 4 else a
+
+    arrays = row.arrays()
+    assert_same(gradients_of(row.f, tensors_of([last(a) for a in arrays])), gradients_of(row.f, tensors_of(arrays)))
+
+
+@rows_with(lambda row: any(is_real(a) and a.ndim > 1 for a in row.arrays()))
+def test_expanded_inputs_change_nothing(row):
+    """Inputs that repeat one row without copying it: strides of 0."""
+    arrays = row.arrays()
+    expanded = [np.broadcast_to(a[:1], a.shape) if is_real(a) and a.ndim > 1 else a for a in arrays]
+    copied = [a.copy() for a in expanded]
+    assert_same(gradients_of(row.f, tensors_of(expanded)), gradients_of(row.f, tensors_of(copied)))
+
+
+# ---- empty batches, backends --------------------------------------------------------------------------------------
+
+
+@rows_with(lambda row: row.batched)
+def test_empty_batch(row):
+    arrays = row.arrays()
+    full = run(row.f, tensors_of(arrays))
+    none = tensors_of([a[:0] if i in row.batched else a for i, a in enumerate(arrays)])
+    y, gradients = gradients_of(row.f, none)
+    assert y.shape == (0, *full.shape[1:])
+    for g in gradients:
+        assert g is None or not g.numpy().any()
+
+
+@every_row
+@pytest.mark.parametrize("device", registered_devices())
+def test_every_array_library_agrees(row, device):
+    arrays = row.arrays()
+    moved = [t.detach().to(device).requires_grad_(t.requires_grad) for t in tensors_of(arrays)]
+    y, gradients = gradients_of(row.f, moved)
+    assert y.device == device
+    assert all(g is None or g.device == device for g in gradients)
+    back = y.detach().cpu(), [None if g is None else g.cpu() for g in gradients]
+    assert_same(back, gradients_of(row.f, tensors_of(arrays)))

@@ -1,0 +1,345 @@
+"""The systems: each one's interface, its objective against a formula, and one step that moves all of it.
+
+That they learn something worth looking at is tested where they are trained for longer.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+import minigen
+from minigen import data, models
+from minigen.data import DataLoader, TensorDataset
+from minigen.models import cnn, dcgan, vae
+from minigen.models.system import evaluating, random_state_of
+
+SMALL = {
+    "cnn": cnn.Options(filters=2),
+    "dcgan": dcgan.Options(generator_width=2, discriminator_width=2, latent_size=5),
+    "vae": vae.Options(hidden_size=8, latent_size=3),
+}
+CASES = [
+    (name, size, channels)
+    for name, system in models.SYSTEMS.items()
+    for size in system.image_sizes
+    for channels in (1, 3)
+]
+every_case = pytest.mark.parametrize(("name", "size", "channels"), CASES)
+every_generator = pytest.mark.parametrize("name", [n for n, s in models.SYSTEMS.items() if s.generates])
+
+
+def make(name, size=28, channels=1):
+    return models.find_system(name)(SMALL[name], image_size=size, channels=channels)
+
+
+def batch_for(system, n=6):
+    low, high = system.value_range
+    images = low + (high - low) * minigen.rand(n, system.channels, system.image_size, system.image_size)
+    return [images, minigen.randint(0, system.classes, (n,))]
+
+
+def snapshot(module):
+    return {name: tensor.numpy().copy() for name, tensor in module.state_dict().items()}
+
+
+def test_every_system_has_a_small_version_here():
+    assert set(SMALL) == set(models.SYSTEMS)
+
+
+@every_case
+def test_one_step_moves_every_parameter_of_every_network(name, size, channels):
+    system = make(name, size, channels)
+    system.train()
+    before = snapshot(system)
+    values = system.training_step(batch_for(system))
+    assert all(math.isfinite(float(value)) for value in values.values())
+    after = snapshot(system)
+    still = [n for n, _ in system.named_parameters() if np.array_equal(before[n], after[n])]
+    assert still == []
+    assert all(parameter.requires_grad for parameter in system.parameters())
+
+
+@every_generator
+@pytest.mark.parametrize("channels", [1, 3])
+def test_samples_have_their_shape_and_range_and_change_nothing(name, channels):
+    system = make(name, 32, channels)
+    system.training_step(batch_for(system))
+    before = snapshot(system)
+    noise = system.fixed_noise(4)
+    images = system.sample(4, noise)
+    low, high = system.value_range
+    assert images.shape == (4, channels, 32, 32)
+    assert images.dtype == minigen.float32
+    assert not images.requires_grad
+    assert low <= images.min().item() < images.max().item() <= high
+    assert system.training
+    assert all(np.array_equal(before[n], array) for n, array in snapshot(system).items())
+    assert np.array_equal(images[:2].numpy(), system.sample(2, noise).numpy()), "an image depends on its noise alone"
+
+
+@every_generator
+def test_fixed_noise_is_fixed_and_draws_nothing_from_the_global_source(name):
+    system = make(name)
+    minigen.manual_seed(1)
+    state = minigen.get_rng_state()
+    first = system.fixed_noise(3).numpy()
+    assert minigen.get_rng_state() == state
+    minigen.manual_seed(2)
+    assert np.array_equal(first, system.fixed_noise(3).numpy())
+    assert not np.array_equal(first, system.fixed_noise(3, seed=1).numpy())
+
+
+@pytest.mark.parametrize("name", ["cnn", "vae"])
+def test_evaluate_weighs_a_smaller_last_batch_by_its_size(name):
+    system = make(name)
+    images, labels = batch_for(system, 5)
+    batches = TensorDataset(images, labels)
+    with random_state_of(0):
+        whole = system.evaluate(DataLoader(batches, batch_size=5))
+    with random_state_of(0):
+        parts = system.evaluate(DataLoader(batches, batch_size=2))
+    assert whole == pytest.approx(parts, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", models.SYSTEMS)
+def test_evaluate_changes_nothing(name):
+    system = make(name)
+    before = snapshot(system)
+    figures = system.evaluate([batch_for(system), batch_for(system, 3)])
+    assert all(math.isfinite(value) for value in figures.values())
+    assert all(np.array_equal(before[n], array) for n, array in snapshot(system).items())
+    assert all(module.training for module in system.modules())
+    with pytest.raises(ValueError, match="the data set is empty"):
+        system.evaluate([])
+
+
+def test_a_classifier_refuses_to_draw():
+    with pytest.raises(NotImplementedError, match="cnn draws no images"):
+        make("cnn").sample(3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"image_size": 30}, "dcgan: images of 30 pixels are not among its sizes: 28, 32, 64"),
+        ({"channels": 2}, "channels must be 1"),
+        ({"options": dcgan.Options(latent_size=0)}, "option latent_size must be at least 1"),
+        ({"options": dcgan.Options(lr=-1.0)}, "option lr must be at least 0"),
+        ({"options": dcgan.Options(lr=math.nan)}, "option lr must be at least 0 and finite"),
+    ],
+)
+def test_what_a_system_cannot_be_built_for_is_said(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.DCGAN(**arguments)
+
+
+def test_an_unknown_name_is_met_with_the_closest_one():
+    with pytest.raises(ValueError, match="unknown system 'dgcan'; did you mean 'dcgan'"):
+        models.find_system("dgcan")
+
+
+def test_evaluating_puts_each_network_back_as_it_was():
+    one, two = make("vae"), make("vae").eval()
+    with evaluating(one, two):
+        assert not one.training
+        assert not minigen.is_grad_enabled()
+    assert one.training
+    assert not two.training
+
+
+# --- DCGAN
+# ----------------------------------------------------------------------------------------------------
+
+
+def test_the_gan_losses_are_those_of_the_paper():
+    real, fake = minigen.tensor([2.0, -1.0]), minigen.tensor([0.5, 3.0])
+    d = [1 / (1 + math.exp(-v)) for v in (2.0, -1.0, 0.5, 3.0)]
+    expected_d = -(math.log(d[0]) + math.log(d[1])) / 2 - (math.log(1 - d[2]) + math.log(1 - d[3])) / 2
+    expected_g = -(math.log(d[2]) + math.log(d[3])) / 2
+    assert dcgan.discriminator_loss(real, fake).item() == pytest.approx(expected_d, rel=1e-6)
+    assert dcgan.generator_loss(fake).item() == pytest.approx(expected_g, rel=1e-6)
+
+
+def test_a_discriminator_that_is_sure_and_wrong_still_learns():
+    logits = minigen.tensor([-80.0], requires_grad=True)
+    dcgan.generator_loss(logits).backward()
+    assert logits.grad.item() == pytest.approx(-1.0)
+
+
+def test_the_generators_turn_leaves_the_discriminators_gradients_alone():
+    system = make("dcgan")
+    system.train()
+    seen = []
+    step = system.optimizers["discriminator"].step
+    gradients = lambda: [p.grad.numpy().copy() for p in system.discriminator.parameters()]  # noqa: E731
+    system.optimizers["discriminator"].step = lambda: (seen.append(gradients()), step())
+    system.training_step(batch_for(system))
+    assert all(np.array_equal(a, b) for a, b in zip(seen[0], gradients(), strict=True))
+
+
+def test_initial_weights_have_the_papers_standard_deviation():
+    system = models.DCGAN()
+    assert system.generator.project.weight.std().item() == pytest.approx(0.02, rel=0.02)
+    assert system.generator.layers[2].weight.std().item() == pytest.approx(0.02, rel=0.02)
+    assert system.generator.layers[0].weight.mean().item() == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_discriminator_is_evaluated_as_it_learns():
+    """On the batch that it learned from, D's verdict in `evaluate` is the one in `training_step`."""
+    system = make("dcgan")
+    system.train()
+    for optimizer in system.optimizers.values():
+        optimizer.step = lambda: None
+    batch = batch_for(system, 8)
+    learning = system.training_step(batch)
+    assert system.evaluate([batch])["D(x)"] == pytest.approx(learning["D(x)"].item(), rel=1e-5)
+
+
+def test_two_dcgan_steps_equal_pytorchs(torch):
+    """The same nets, weights, images and noise: losses, and every weight after two steps."""
+    minigen.manual_seed(3)
+    system = models.DCGAN(dcgan.Options(generator_width=8, discriminator_width=8, batch_size=16), image_size=28)
+    nn = torch.nn
+    generator = nn.Sequential(
+        nn.BatchNorm2d(16), nn.ReLU(),
+        nn.ConvTranspose2d(16, 8, 4, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.ConvTranspose2d(8, 1, 4, 2, 1, bias=False), nn.Tanh(),
+    )  # fmt: skip
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 8, 4, 2, 1, bias=False), nn.LeakyReLU(0.2),
+        nn.Conv2d(8, 16, 4, 2, 1, bias=False), nn.BatchNorm2d(16), nn.LeakyReLU(0.2),
+        nn.Conv2d(16, 1, 7, bias=False),
+    )  # fmt: skip
+    project = nn.Linear(100, 7 * 7 * 16, bias=False)
+    theirs = {
+        "generator.project": project,
+        "generator.layers": generator,
+        "discriminator.layers": discriminator,
+    }
+    for prefix, module in theirs.items():
+        names = [name for name in module.state_dict() if "num_batches" not in name]
+        weights = {name: torch.tensor(system.state_dict()[f"{prefix}.{name}"].numpy()) for name in names}
+        module.load_state_dict(weights, strict=False)
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    settings = {"lr": 2e-4, "betas": (0.5, 0.999)}
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), **settings)
+    optimizer_g = torch.optim.Adam([*project.parameters(), *generator.parameters()], **settings)
+    for seed in (9, 10):
+        images = minigen.rand(16, 1, 28, 28) * 2 - 1
+        with random_state_of(seed):
+            z = torch.tensor(system.noise(16).numpy())
+        with random_state_of(seed):
+            ours = system.training_step([images, None])
+
+        real, fake = torch.tensor(images.numpy()), generator(project(z).reshape(16, 7, 7, 16).permute(0, 3, 1, 2))
+        on_real, on_fake = discriminator(real).flatten(), discriminator(fake.detach()).flatten()
+        loss_d = bce(on_real, torch.ones(16)) + bce(on_fake, torch.zeros(16))
+        optimizer_d.zero_grad()
+        loss_d.backward()
+        optimizer_d.step()
+        loss_g = bce(discriminator(fake).flatten(), torch.ones(16))
+        optimizer_g.zero_grad()
+        loss_g.backward()
+        optimizer_g.step()
+        assert ours["loss_d"].item() == pytest.approx(loss_d.item(), rel=1e-4)
+        assert ours["loss_g"].item() == pytest.approx(loss_g.item(), rel=1e-4)
+
+    for prefix, module in theirs.items():
+        for name, value in module.state_dict().items():
+            own = system.state_dict()[f"{prefix}.{name}"].numpy()
+            error = np.abs(own - value.numpy()).max() / np.abs(value.numpy()).max()
+            assert error < 3e-3, f"{prefix}.{name} differs by {error:.1e}"
+
+
+# --- VAE
+# ------------------------------------------------------------------------------------------------------
+
+
+def test_the_elbo_is_in_nats_per_image():
+    """With all weights 0, p = 1/2 for every pixel and q = N(0, I): 784 log 2 nats, and no divergence."""
+    system = models.VAE()
+    with minigen.no_grad():
+        for parameter in system.parameters():
+            parameter.zero_()
+    reconstruction, kl = system.negative_elbo(minigen.rand(4, 1, 28, 28))
+    assert reconstruction.item() == pytest.approx(784 * math.log(2), rel=1e-5)
+    assert kl.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_the_divergence_counts_all_latents_of_an_image():
+    """For mu = 2, sigma = 1 in each of 20 latents: 20 * 2**2 / 2 nats per image, for any number of images."""
+    system = models.VAE()
+    with minigen.no_grad():
+        for parameter in system.encoder.parameters():
+            parameter.zero_()
+        system.encoder.mu.bias.fill_(2.0)
+    for n in (1, 5):
+        assert system.negative_elbo(minigen.rand(n, 1, 28, 28))[1].item() == pytest.approx(40.0, rel=1e-6)
+
+
+def test_two_vae_steps_equal_pytorchs(torch):
+    minigen.manual_seed(3)
+    system = models.VAE(vae.Options(hidden_size=16, latent_size=4))
+    names = [name for name, _ in system.named_parameters()]
+    theirs = {name: torch.tensor(system.state_dict()[name].numpy(), requires_grad=True) for name in names}
+    optimizer = torch.optim.Adam(theirs.values(), lr=1e-3)
+    linear = lambda x, name: x @ theirs[f"{name}.weight"].T + theirs[f"{name}.bias"]  # noqa: E731
+    for seed in (9, 10):
+        images = minigen.rand(8, 1, 28, 28)
+        with random_state_of(seed):
+            epsilon = torch.tensor(system.noise(8).numpy())
+        with random_state_of(seed):
+            ours = system.training_step([images, None])
+        x = torch.tensor(images.numpy()).flatten(1)
+        hidden = torch.relu(linear(x, "encoder.hidden"))
+        q = torch.distributions.Normal(linear(hidden, "encoder.mu"), (linear(hidden, "encoder.logvar") / 2).exp())
+        logits = linear(torch.relu(linear(q.loc + q.scale * epsilon, "decoder.hidden")), "decoder.pixels")
+        kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1).mean()
+        log_p = x * torch.log(torch.sigmoid(logits)) + (1 - x) * torch.log(1 - torch.sigmoid(logits))
+        loss = kl - log_p.sum(1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        assert ours["kl"].item() == pytest.approx(kl.item(), rel=1e-4)
+        assert ours["nats"].item() == pytest.approx(loss.item(), rel=1e-4)
+    for name, value in theirs.items():
+        own, value = system.state_dict()[name].numpy(), value.detach().numpy()
+        error = np.abs(own - value).max() / np.abs(value).max()
+        assert error < 3e-3, f"{name} differs by {error:.1e}"
+
+
+def test_a_vae_reconstructs_what_it_has_learned():
+    images = np.zeros((8, 1, 28, 28), np.float32)
+    images[:4, :, 4:20, 4:20] = 1.0
+    images = minigen.from_numpy(images)
+    system = models.VAE(vae.Options(hidden_size=32, latent_size=2, lr=1e-2))
+    for _ in range(150):
+        system.training_step([images, None])
+    errors = (system.reconstruct(images) - images).abs().mean().item()
+    assert errors < 0.02
+
+
+# --- learning, in seconds
+# -------------------------------------------------------------------------------------
+
+
+@pytest.mark.learning
+@pytest.mark.parametrize(
+    ("name", "figure", "sign", "steps", "bar"),
+    [("cnn", "accuracy", 1, 120, 0.9), ("vae", "nats", -1, 120, 235.0)],
+)
+def test_a_system_learns_the_built_in_digits(name, figure, sign, steps, bar):
+    system = models.find_system(name)()
+    train, test = (data.load("glyphs", n=n, train=n > 1000) for n in (4000, 500))
+    loader = DataLoader(train, batch_size=64, shuffle=True, seed=0, drop_last=True)
+    done = 0
+    while done < steps:
+        for batch in loader:
+            system.training_step(batch)
+            done += 1
+            if done == steps:
+                break
+    # The mean image alone, as every prediction, gets 10 % and 249 nats.
+    reached = system.evaluate(DataLoader(test, batch_size=250))[figure]
+    assert sign * reached > sign * bar, f"{name}: {figure} is {reached}"
