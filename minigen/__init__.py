@@ -41,4 +41,4 @@ bool, half, float, double, int, long = (
 inference_mode = no_grad
 __version__ = "0.1.0"
 
-from minigen import autograd, nn, optim  # noqa: E402  (their files use the names above)
+from minigen import autograd, cuda, nn, optim  # noqa: E402  (their files use the names above)

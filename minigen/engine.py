@@ -475,6 +475,7 @@ def grad(
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool = False,
 ) -> tuple:
     r"""Return the gradients of ``outputs`` with respect to ``inputs``, and leave every ``.grad`` alone.
@@ -492,6 +493,8 @@ def grad(
         Keep the graph for a further walk.  Default: the value of ``create_graph``.
     create_graph : bool, default False
         Record the computation of the gradients, so that they can be differentiated again.
+    only_inputs : bool, default True
+        Only True is possible, as in PyTorch; `backward` is what fills ``.grad``.
     allow_unused : bool, default False
         Return None for an input that the outputs do not depend on, instead of raising.
 
@@ -514,6 +517,8 @@ def grad(
     >>> slope.item(), minigen.grad(slope, x)[0].item()
     (27.0, 18.0)
     """
+    if not only_inputs:
+        raise ValueError("grad: only_inputs=False is not possible; call .backward() to fill .grad of all leaves")
     outputs, inputs = _as_list(outputs), _as_list(inputs)
     given = [None] * len(outputs) if grad_outputs is None else _as_list(grad_outputs)
     seeds = _seeds("grad", outputs, given)

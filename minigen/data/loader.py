@@ -64,7 +64,9 @@ class DataLoader:
         The seed of the order and of random transforms. If None, it is drawn from ``generator``; without one
         from minigen's global generator when ``shuffle`` is set, and it is 0 otherwise.
     prefetch_factor : int
-        Batches that each thread may be ahead.
+        Batches that each thread may be ahead (None: 2).
+    pin_memory, persistent_workers : bool
+        Accepted for PyTorch's sake and without effect: here workers are threads, which share memory.
 
     Raises
     ------
@@ -98,11 +100,15 @@ class DataLoader:
         drop_last: bool = False,
         generator: Generator | None = None,
         seed: int | None = None,
-        prefetch_factor: int = 2,
+        prefetch_factor: int | None = 2,
+        pin_memory: bool = False,
+        persistent_workers: bool = False,
     ) -> None:
         self.batch_size = _whole("batch_size", batch_size, 1, "the number of samples in a batch")
         self.num_workers = _whole("num_workers", num_workers, 0, "0 makes the batches in the calling thread")
-        self.prefetch_factor = _whole("prefetch_factor", prefetch_factor, 1, "batches that a thread is ahead")
+        self.prefetch_factor = _whole(
+            "prefetch_factor", 2 if prefetch_factor is None else prefetch_factor, 1, "batches that a thread is ahead"
+        )
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise TypeError(
                 f"DataLoader: {type(dataset).__name__} is no data set: it must define __len__ and __getitem__"
