@@ -10,7 +10,8 @@ one for every window.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,13 +52,13 @@ class _Pool(Function):
             write(views, *(other[some] for other in others), out=y[some])
         return y
 
-    def _spread(self, y: Array, parts: Callable[..., Iterable[Array]], *others: Array) -> Array:
-        """The adjoint: images (N, OH, OW, C) -> (N, H, W, C), the sum of ``parts(y, *others)``, one for each tap."""
+    def _spread(self, y: Array, write: Callable[..., None], *others: Array) -> Array:
+        """The adjoint, (N, OH, OW, C) -> (N, H, W, C): the sum of parts that ``write(y, *others, tap, part)`` fills."""
         y = channels_last(y)
-        x = array_module(y).zeros((len(y), *self.image, y.shape[3]), y.dtype)
+        x = array_module(y).empty((len(y), *self.image, y.shape[3]), y.dtype)
         for some, _ in blocks(array_module(y), len(y), 1, x[:1].nbytes):
-            for_taps = parts(y[some], *(other[some] for other in others))
-            untap(for_taps, self.kernel, self.size, self.geometry, out=x[some])
+            write_tap = partial(write, y[some], *(other[some] for other in others))
+            untap(write_tap, self.kernel, self.size, self.geometry, out=x[some])
         return x
 
     def reads(self) -> tuple[int, ...]:
@@ -108,11 +109,7 @@ class PutAtMaxima(_Pool):
 
     def forward(self, y: Array) -> Array:
         """Place."""
-
-        def parts(y, where):
-            return (y * (where == tap) for tap in range(self.kernel[0] * self.kernel[1]))
-
-        return channels_first(self._spread(y, parts, self.where))
+        return channels_first(self._spread(y, _place, self.where))
 
     def backward(self, grad: Tensor) -> Tensor:
         """The adjoint."""
@@ -137,6 +134,10 @@ def _first_largest(views: list[Array], y: Array, out: Array) -> None:
 def _pick(views: list[Array], where: Array, out: Array) -> None:
     for tap, view in enumerate(views):
         array_module(out).copyto(out, view, where=where == tap)
+
+
+def _place(y: Array, where: Array, tap: int, part: Array) -> None:
+    array_module(y).multiply(y, where == tap, out=part)
 
 
 # --- the mean ------------------------------------------------------------------------------------------------
@@ -165,12 +166,10 @@ class AvgUnpool2d(_Pool):
 
     def forward(self, y: Array) -> Array:
         """Give each tap the same."""
+        return channels_first(self._spread(y, self._share))
 
-        def parts(y):
-            y = y * self.scale
-            return (y for _ in range(self.kernel[0] * self.kernel[1]))
-
-        return channels_first(self._spread(y, parts))
+    def _share(self, y: Array, tap: int, part: Array) -> None:
+        array_module(y).multiply(y, self.scale, out=part)
 
     def backward(self, grad: Tensor) -> Tensor:
         """The adjoint."""

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,7 +90,7 @@ _buffers = threading.local()
 
 def scratch(xp: Any, use: str, shape: tuple[int, ...], dtype: Any) -> Array:
     """An array with arbitrary contents, in memory that the next call with the same `use` in this thread takes again."""
-    name, size = f"{xp.__name__} {use} {dtype}", math.prod(shape)
+    name, size = f"{xp.__name__} {use} {dtype.char}", math.prod(shape)  # str(dtype) is ten times as slow
     buffer = getattr(_buffers, name, None)
     if buffer is None or buffer.size < size:
         buffer = xp.empty(size, dtype)
@@ -214,25 +214,43 @@ def taps(x: Array, kernel: Pair, size: Pair, geometry: Geometry, fill: float = 0
     return [x[:, i, j] for i, j in _tap_slices(kernel, size, geometry)]
 
 
-def untap(parts: Iterable[Array], kernel: Pair, size: Pair, geometry: Geometry, out: Array) -> None:
+def untap(write: Callable[[int, Array], None], kernel: Pair, size: Pair, geometry: Geometry, out: Array) -> None:
     """The adjoint of `taps` (for all taps known as *col2im*): add up images where the taps saw them.
 
     Parameters
     ----------
-    parts : iterable of KH*KW arrays (N, OH, OW, C)
+    write : callable
+        ``write(tap, part)`` fills the array ``part`` (N, OH, OW, C) with what goes back to tap number ``tap``.
     kernel, size : (KH, KW), (OH, OW)
     geometry : Geometry
     out : array (N, H, W, C)
-        What the parts are added to; what falls outside is dropped.
+        Is overwritten with the sum; what falls outside is dropped.
     """
-    slices, (top, left), (height, width) = _tap_slices(kernel, size, geometry), geometry.padding, out.shape[1:3]
+    xp, slices = array_module(out), _tap_slices(kernel, size, geometry)
+    (top, left), (height, width) = geometry.padding, out.shape[1:3]
     bottom, right = max(top + height, slices[-1][0].stop), max(left + width, slices[-1][1].stop)
     inside = (bottom, right) == (height, width)
-    wide = out if inside else array_module(out).zeros((len(out), bottom, right, out.shape[3]), out.dtype)
-    for (i, j), part in zip(slices, parts, strict=True):
-        wide[:, i, j] += part
+    wide = out if inside else xp.empty((len(out), bottom, right, out.shape[3]), out.dtype)
+    if _disjoint(kernel, geometry):  # no pixel is seen twice, so every tap writes to its place
+        if math.prod(size) * math.prod(kernel) < bottom * right:
+            wide[...] = 0  # some pixel is not seen at all
+        for tap, (i, j) in enumerate(slices):
+            write(tap, wide[:, i, j])
+    else:
+        wide[...] = 0
+        part = xp.empty((len(out), *size, out.shape[3]), out.dtype)
+        for tap, (i, j) in enumerate(slices):
+            write(tap, part)
+            wide[:, i, j] += part
     if not inside:
-        out += wide[:, top : top + height, left : left + width]
+        out[...] = wide[:, top : top + height, left : left + width]
+
+
+def _disjoint(kernel: Pair, geometry: Geometry) -> bool:
+    """True if windows do not overlap."""
+    return all(
+        stride > dilation * (taps - 1) for taps, stride, dilation in zip(kernel, geometry.stride, geometry.dilation)
+    )
 
 
 # --- the three products ----------------------------------------------------------------------------------------------
