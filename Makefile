@@ -35,7 +35,7 @@ results: .venv/.package ## measure again what docs/results.md says
 	@$(BIN)/python -m benchmarks.results
 
 bench: .venv/.tests ## compare the speed with PyTorch (which you install: .venv/bin/pip install torch)
-	@$(BIN)/python -m benchmarks.compare
+	@$(BIN)/python -m benchmarks.compare --out benchmarks/compare.json
 
 install: .venv/.tests ## set up .venv with minigen and its tests' tools, nothing else
 

@@ -251,6 +251,14 @@ def test_a_run_leaves_log_pictures_film_and_curves(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("evaluate_every", "epochs"), [(0, []), (1, [1.0, 2.0, 3.0]), (2, [2.0])])
+def test_how_often_a_run_is_evaluated(tmp_path, evaluate_every, epochs):
+    test_loader = DataLoader(TensorDataset(minigen.rand(6, 1, 28, 28), minigen.zeros(6)), batch_size=4)
+    trainer = small_trainer(tmp_path, test_loader=test_loader, evaluate_every=evaluate_every)
+    assert trainer.fit(epochs=3)
+    assert [r["epoch"] for r in read_log(tmp_path / "log.jsonl") if "test/nats" in r] == epochs
+
+
 def test_looking_at_a_run_does_not_change_it(tmp_path):
     test_loader = DataLoader(TensorDataset(minigen.rand(6, 1, 28, 28), minigen.zeros(6)), batch_size=4)
     often, never = tmp_path / "often", tmp_path / "never"

@@ -81,6 +81,8 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     ):
         text = f"steps between {text} ({getattr(defaults, name + '_every')})"
         group.add_argument(f"--{name}-every", type=positive_integer, metavar="N", help=text)
+    text = f"epochs between two evaluations on the test set; 0: none ({defaults.evaluate_every})"
+    group.add_argument("--evaluate-every", type=natural_integer, metavar="N", help=text)
     group.add_argument("--quiet", action="store_true", help="show no progress")
     if named:
         add_system_options(parser, SYSTEMS[named])
@@ -165,6 +167,7 @@ def make_trainer(config: Config, folder: Path, quiet: bool) -> Trainer:
         log_every=config.log_every,
         sample_every=config.sample_every,
         checkpoint_every=config.checkpoint_every,
+        evaluate_every=config.evaluate_every,
         quiet=quiet,
     )
 

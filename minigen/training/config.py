@@ -49,7 +49,7 @@ class Config:
         Threads that prepare batches.
     epochs, steps : float and int, optional
         Where the run ends: at whichever is reached first.
-    log_every, sample_every, checkpoint_every : int
+    log_every, sample_every, checkpoint_every, evaluate_every : int
         See `Trainer`.
     options : dict
         The fields of the system's ``Options``.
@@ -69,6 +69,7 @@ class Config:
     log_every: int = 10
     sample_every: int = 100
     checkpoint_every: int = 500
+    evaluate_every: int = 1
     options: dict[str, Any] = field(default_factory=dict)
 
 

@@ -59,7 +59,9 @@ class Trainer:
     folder : str or Path
         The run's folder; it is made when training begins.
     test_loader : DataLoader, optional
-        The images for `System.evaluate` after each epoch.
+        The images for `System.evaluate`.
+    evaluate_every : int
+        Epochs between two evaluations; 0: never.
     log_every, sample_every, checkpoint_every : int
         Steps between two lines of the log, two grids of samples, two checkpoints.
     samples : int
@@ -88,6 +90,7 @@ class Trainer:
         folder: str | Path,
         *,
         test_loader: DataLoader | None = None,
+        evaluate_every: int = 1,
         log_every: int = 10,
         sample_every: int = 100,
         checkpoint_every: int = 500,
@@ -98,7 +101,7 @@ class Trainer:
         self.folder = Path(folder)
         self.log = Log(self.folder / "log.jsonl")
         self.log_every, self.sample_every, self.checkpoint_every = log_every, sample_every, checkpoint_every
-        self.samples, self.quiet = samples, quiet
+        self.evaluate_every, self.samples, self.quiet = evaluate_every, samples, quiet
         self.step = 0
         self.seconds = 0.0
 
@@ -169,7 +172,8 @@ class Trainer:
             self.log_values(values, goal, progress)
         if self.step % self.sample_every == 0 or self.step == goal:
             self.draw_samples()
-        if self.step % len(self.loader) == 0 and self.test_loader is not None:
+        epoch, rest = divmod(self.step, len(self.loader))
+        if self.test_loader is not None and self.evaluate_every and rest == 0 and epoch % self.evaluate_every == 0:
             self.evaluate(self.test_loader, progress)
         if self.step % self.checkpoint_every == 0:
             self.save()
