@@ -406,6 +406,13 @@ def conv_transpose(y: Array, w: Array, size: Pair, geometry: Geometry, bias: Arr
     """
     xp, groups = array_module(y), geometry.groups
     x = xp.empty((len(y), *size, groups * w.shape[3]), y.dtype)
+    if y.shape[1:3] == (1, 1) and size == w.shape[1:3] and geometry == Geometry(geometry.stride):
+        # A lone window that is the whole image: no phases, one product.
+        n, o, numbers = len(y), len(w), math.prod(w.shape[1:])
+        _matmul(y.reshape(1, n, o), w.reshape(1, o, numbers), out=x.reshape(1, n, numbers))
+        if bias is not None:
+            x += bias
+        return x
     down, across = (_split(*axis) for axis in zip(size, w.shape[1:3], y.shape[1:3], *geometry[:3], strict=True))
     parts = [(v, h, _phase_matrix(w, groups, down, v, across, h)) for v in down.phases for h in across.phases]
     rows_of_phase, columns = down.phases[0].outputs, across.phases[0].outputs
