@@ -117,9 +117,11 @@ class PutAtMaxima(_Pool):
 
 
 def _largest(views: list[Array], out: Array) -> None:
-    out[...] = views[0]
-    for view in views[1:]:
-        array_module(out).maximum(out, view, out=out)  # NaN wins, as in PyTorch
+    first, *others = views
+    if not others:
+        out[...] = first
+    for view in others:
+        first = array_module(out).maximum(first, view, out=out)  # NaN wins, as in PyTorch
 
 
 def _first_largest(views: list[Array], y: Array, out: Array) -> None:
