@@ -3,7 +3,8 @@
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-# The workers of pytest-xdist share the cores already: BLAS's own threads beside them would only be in the way.
+# The workers of pytest-xdist share the cores already: BLAS's own threads beside them would only be in the way.  The
+# demo's matrices are so small that a second thread gains nothing, and beside another program it costs a lot.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadgroup
 DEMO := runs/demo
@@ -15,9 +16,9 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r command meaning; do printf '  %-20s%s\n' "$$command" "$$meaning"; done
 
 demo: .venv/.package ## train a DCGAN on drawn digits and show where its pictures are (about 3 minutes)
-	@$(BIN)/minigen train dcgan --data glyphs --steps 2800 --batch-size 32 --lr 4e-4 --generator-width 32 \
+	@$(ONE_THREAD) $(BIN)/minigen train dcgan --data glyphs --steps 2800 --batch-size 32 --lr 8e-4 --generator-width 32 \
 	    --discriminator-width 32 --evaluate-every 0 --sample-every 200 --out $(DEMO) --overwrite
-	@$(BIN)/minigen sample $(DEMO) --n 64 --out $(DEMO)/digits.png
+	@$(ONE_THREAD) $(BIN)/minigen sample $(DEMO) --n 64 --out $(DEMO)/digits.png
 	@echo
 	@echo "Look at the digits it draws: $(CURDIR)/$(DEMO)/digits.png"
 
