@@ -35,7 +35,7 @@ TRAINING = {
     "glyph-judge": "minigen train cnn --data glyphs --epochs 3 --seed 0",
     "dcgan": "minigen train dcgan --data mnist --epochs 5 --seed 0",
     "vae": "minigen train vae --data mnist --epochs 10 --seed 0",
-    "demo": "minigen train dcgan --data glyphs --steps 2800 --batch-size 32 --lr 8e-4 --generator-width 32 "
+    "demo": "minigen train dcgan --data glyphs --steps 2500 --batch-size 32 --lr 8e-4 --generator-width 32 "
     "--discriminator-width 32 --evaluate-every 0 --sample-every 200 --seed 0",
 }
 PICTURES = {"dcgan": "dcgan-mnist.png", "vae": "vae-mnist.png", "demo": "demo.png"}
