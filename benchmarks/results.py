@@ -2,8 +2,8 @@
 
 Every step is a command that anybody can type; it is printed before it runs.  Runs are kept in runs/results and
 resumed, so that an interrupted call goes on where it was.  Real MNIST is taken from MINIGEN_DATA or the cache, or
-downloaded where ``--download`` is given.  The judge, a CNN, is trained and stored before any generator is looked
-at.  The output is docs/results.md, with grids of samples beside it in docs/_static.
+downloaded where ``--download`` is given.  The judge, a CNN, is trained and stored before the generators
+that it judges.  The output is docs/results.md, with grids of samples beside it in docs/_static.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ about another.
     {judge}
 
 LeNet-like CNN, real MNIST, 3 epochs: **{accuracy:.2f} %** of the 10,000 test digits ({judge_seconds:.0f} s).
-It was stored before any generator was looked at, and is used as it is below.
+It was stored before the generators on MNIST below were trained, and is used as it is.
 
 ## DCGAN
 
@@ -143,6 +143,9 @@ classified by a CNN of {glyph_accuracy:.2f} % accuracy on test glyphs (`{glyph_j
 {glyph_verdict}
 {demo_verdict}
 
+The demo's step size, batch and width were chosen by such a table, among a handful of settings, so its line is not an
+independent test.
+
 ![digits drawn by the demo](_static/demo.png)
 
 ## Time and memory of a training step, beside PyTorch
@@ -151,8 +154,8 @@ classified by a CNN of {glyph_accuracy:.2f} % accuracy on test glyphs (`{glyph_j
 
 {bench_machine}.
 The workloads are described in `benchmarks/workloads.py`; both sides ran in one call, in turn.
-Milliseconds are medians; below 1, minigen is faster or takes less.  On a shared machine the ratios of two runs
-differ by a tenth.
+Milliseconds are medians; below 1, minigen is faster or takes less.  This is one run: on a shared machine the next
+one differs, by a tenth and more.
 
 {bench_table}
 """
