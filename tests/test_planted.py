@@ -1,4 +1,4 @@
-"""Checks are checked: wrong derivatives, planted one at a time, must be caught by the suite that tests/table.py feeds.
+"""Checks are checked: wrong derivatives, planted one at a time, must be caught by the suite that tests/table feeds.
 
 Many keep the value and the first gradient right and are wrong only in the second or third derivative; some show only
 where height and width, stride and kernel, or the images of a batch differ, and are invisible in other rows
