@@ -1,4 +1,4 @@
-"""Four training steps written once, against the names that minigen and PyTorch share.
+"""Six training steps written once, against the names that minigen and PyTorch share.
 
 Each builder takes the library as a module (``minigen`` or ``torch``) and returns a function without arguments
 that does one whole training step: forward, backward and the optimisers.
@@ -7,10 +7,13 @@ W1  DCGAN on 64x64 colour images, the networks of pytorch/examples, batch 64
 W2  DCGAN on 28x28 grey images: a linear layer to 7x7x128, two transposed convolutions, batch 128
 W3  a CNN on 32x32 colour images: two convolutions with pooling, two linear layers, batch 64
 W4  the VAE 784-400-20 of pytorch/examples, batch 128
+W5  WGAN-GP on 28x28 grey images, batch 64: the critic's step with its gradient penalty, then the generator's
+W6  ResNet-20 on 32x32 colour images, batch 64
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -141,4 +144,83 @@ def w4(lib: Any) -> Step:
     return step
 
 
-WORKLOADS = {"W1": w1, "W2": w2, "W3": w3, "W4": w4}
+def w5(lib: Any) -> Step:
+    """WGAN-GP 28x28, batch 64: one step of the critic (Gulrajani et al. 2017, no batch norm in it) and one of G."""
+    nn, n = lib.nn, 64
+    generator = nn.Sequential(
+        nn.Linear(100, 7 * 7 * 128),
+        nn.ReLU(True),
+        nn.Unflatten(1, (128, 7, 7)),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1),
+        nn.ReLU(True),
+        nn.ConvTranspose2d(64, 1, 4, 2, 1),
+        nn.Tanh(),
+    )
+    critic = nn.Sequential(
+        nn.Conv2d(1, 64, 4, 2, 1),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(64, 128, 4, 2, 1),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Flatten(),
+        nn.Linear(7 * 7 * 128, 1),
+    )
+    adam_g = lib.optim.Adam(generator.parameters(), lr=1e-4, betas=(0.5, 0.9))
+    adam_c = lib.optim.Adam(critic.parameters(), lr=1e-4, betas=(0.5, 0.9))
+    real = lib.randn(n, 1, 28, 28)
+
+    def step() -> None:
+        fake = generator(lib.randn(n, 100))
+        share = lib.rand(n, 1, 1, 1)
+        between = (share * real + (1 - share) * fake.detach()).requires_grad_()
+        (slope,) = lib.autograd.grad(critic(between).sum(), between, create_graph=True)
+        norm = (slope.flatten(1) ** 2).sum(1).sqrt()
+        adam_c.zero_grad()
+        (critic(fake.detach()).mean() - critic(real).mean() + 10 * ((norm - 1) ** 2).mean()).backward()
+        adam_c.step()
+        adam_g.zero_grad()
+        (-critic(fake).mean()).backward()
+        adam_g.step()
+
+    return step
+
+
+def w6(lib: Any) -> Step:
+    """ResNet-20, batch 64 (He et al. 2016, section 4.2; identity shortcuts, padded with zero channels)."""
+    nn = lib.nn
+
+    class Block(nn.Module):
+        def __init__(self, i: int, o: int) -> None:
+            super().__init__()
+            stride = o // i
+            self.one, self.norm_one = nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o)
+            self.two, self.norm_two = nn.Conv2d(o, o, 3, 1, 1, bias=False), nn.BatchNorm2d(o)
+
+        def forward(self, x: Any) -> Any:
+            y = self.norm_two(self.two(lib.relu(self.norm_one(self.one(x)))))
+            if y.shape != x.shape:
+                x = x[:, :, ::2, ::2]
+                x = lib.cat([x, lib.zeros(*x.shape)], 1)
+            return lib.relu(x + y)
+
+    widths = [16, 16, 16, 16, 32, 32, 32, 64, 64, 64]
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        *[Block(i, o) for i, o in itertools.pairwise(widths)],
+        nn.AvgPool2d(8),
+        nn.Flatten(),
+        nn.Linear(64, 10),
+    )
+    sgd, loss = lib.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4), nn.CrossEntropyLoss()
+    images, labels = lib.randn(64, 3, 32, 32), lib.randint(0, 10, (64,))
+
+    def step() -> None:
+        sgd.zero_grad()
+        loss(model(images), labels).backward()
+        sgd.step()
+
+    return step
+
+
+WORKLOADS = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "W6": w6}

@@ -19,14 +19,8 @@ from minigen.backend import (
 )
 from minigen.creation import *  # noqa: F403
 from minigen.dtypes import float16, float32, float64, int8, int16, int32, int64, promote_types, uint8
-from minigen.engine import (
-    Function,
-    enable_grad,
-    grad,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
+from minigen.engine import Function, grad
+from minigen.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from minigen.namespace import *  # noqa: F403
 from minigen.tensor import Tensor, result_type
 
@@ -41,4 +35,5 @@ bool, half, float, double, int, long = (
 inference_mode = no_grad
 __version__ = "0.1.0"
 
-from minigen import autograd, cuda, nn, optim  # noqa: E402  (their files use the names above)
+from minigen import autograd, cuda, linalg, nn, optim  # noqa: E402  (their files use the names above)
+from minigen.summary import summary  # noqa: E402

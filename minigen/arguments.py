@@ -26,7 +26,7 @@ def one_axis(name: str, dim: Any, ndim: int) -> int:
         raise TypeError(f"{name}: dim must be an integer, not {dim!r}") from None
     bound = max(ndim, 1)
     if not -bound <= axis < bound:
-        raise IndexError(f"{name}: dim {axis} is out of range for a tensor of {ndim} axes")
+        raise IndexError(f"{name}: dim {axis} is out of range for a tensor of {ndim} axes: use {-bound} to {bound - 1}")
     return axis % bound
 
 
@@ -55,7 +55,7 @@ def as_sizes(sizes: Any) -> tuple[int, ...]:
     return tuple(operator.index(n) for n in sizes)
 
 
-def fill_shape(old: Shape, shape: Shape) -> tuple[int, ...]:
+def fill_shape(old: Shape, shape: Shape, name: str = "reshape") -> tuple[int, ...]:
     """Fill in a -1, and check that the number of elements stays the same."""
     total, known = count_along(old, tuple(range(len(old)))), 1
     for n in shape:
@@ -63,5 +63,11 @@ def fill_shape(old: Shape, shape: Shape) -> tuple[int, ...]:
     if shape.count(-1) == 1 and known > 0 and total % known == 0 and min(shape) >= -1:
         return tuple(total // known if n == -1 else n for n in shape)
     if -1 in shape or known != total or min(shape, default=0) < 0:
-        raise ValueError(f"reshape: a tensor of shape {old} ({total} elements) does not fit {tuple(shape)}")
+        if shape.count(-1) > 1 or min(shape, default=0) < -1:
+            why = "lengths are 0 or more, and one of them may be -1: it is computed"
+        elif -1 in shape:
+            why = f"{total} is no multiple of {known}" if known else "-1 could be any number beside a length of 0"
+        else:
+            why = f"which has {known}; one length may be -1: it is computed"
+        raise ValueError(f"{name}: {old} has {total} elements and does not fit {tuple(shape)}: {why}")
     return shape

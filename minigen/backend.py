@@ -73,6 +73,12 @@ def register_backend(backend: Backend) -> None:
     _by_type[backend.array_type] = backend
 
 
+def unregister_backend(device: str) -> None:
+    """Forget an array library again; tensors that are made of its arrays become unusable."""
+    backend = _backends.pop(Device(device).type)
+    del _by_type[backend.array_type]
+
+
 def registered_devices() -> list[Device]:
     """The devices whose array library has been registered so far, the CPU first."""
     return [backend.device for backend in _backends.values()]
@@ -146,16 +152,18 @@ def find_device(device: str | None) -> Device:
 
 
 def to_device(array: Array, device: str | None) -> Array:
-    """Return ``array`` on ``device``: itself where it is there already, else a copy."""
+    """Return ``array`` on ``device``: itself where it is there already, else a copy with the same order in memory."""
     target = find_device(device)
     source = backend_of(array)
     if source.device.type == target.type and (target.index or 0) == (device_of(array).index or 0):
         return array
-    host = source.to_numpy(array)
+    axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))  # from the slowest to the fastest
+    back = sorted(range(array.ndim), key=axes.__getitem__)
+    host = source.to_numpy(array.transpose(axes))  # C-ordered: CuPy moves no other order as it is
     if target.type == "cuda":
         with _backends["cuda"].module.cuda.Device(target.index or 0):
-            return _backends["cuda"].from_numpy(host)
-    return _backends[target.type].from_numpy(host)
+            return _backends["cuda"].from_numpy(host).transpose(back)
+    return _backends[target.type].from_numpy(host).transpose(back)
 
 
 def to_numpy(array: Array) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigen.arguments import as_sizes
-from minigen.backend import Array, Generator, to_device
+from minigen.backend import Array, Generator, array_module, to_device
 from minigen.backend import generator as global_generator
 from minigen.dtypes import bool_, drawn_dtype, float32, int64, number_dtype, plain_number
 from minigen.tensor import Tensor
@@ -94,13 +94,24 @@ def _from_python(data: Any, dtype: Any) -> np.ndarray:
     try:
         array = np.asarray(data)
     except ValueError:
-        raise ValueError("tensor: the nested sequences differ in length, so they form no array") from None
+        raise ValueError(f"tensor: {_ragged(data)}, so they form no array") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"tensor: numbers are wanted, not {type(data).__name__} of {array.dtype}")
     python_floats = not isinstance(data, (np.ndarray, np.generic)) and (array.dtype.kind == "f" or not array.size)
     if python_floats and dtype is None:
         array = array.astype(float32)
     return array
+
+
+def _ragged(data: Any) -> str:
+    """Say which two neighbours of nested sequences differ in length."""
+    lengths = [len(row) if isinstance(row, (list, tuple)) else None for row in data]
+    for i, n in enumerate(lengths):
+        if n != lengths[0]:
+            said = ["no sequence" if m is None else f"{m} elements" for m in (lengths[0], n)]
+            return f"the nested sequences differ in length: row 0 has {said[0]}, row {i} has {said[1]}"
+    deeper = [_ragged(row) for row in data if isinstance(row, (list, tuple))]
+    return next(filter(None, deeper), "the nested sequences differ in length")
 
 
 def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
@@ -146,50 +157,64 @@ def full(
     return _finish(array, device, requires_grad)
 
 
-def eye(n: int, m: int | None = None, dtype: Any = float32, device: str | None = None) -> Tensor:
+def eye(
+    n: int, m: int | None = None, dtype: Any = float32, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """The identity matrix, (n, m)."""
-    return _finish(np.eye(n, m, dtype=dtype or float32), device, False)
+    return _finish(np.eye(n, m, dtype=dtype or float32), device, requires_grad)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: str | None = None) -> Tensor:
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    dtype: Any = None,
+    device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Numbers from ``start`` to before ``end`` in steps; int64 if all three are integers, else float32."""
     if end is None:
         start, end = 0, start
     if step == 0 or (end - start) / step < 0:
         raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
     whole = all(isinstance(n, (int, np.integer)) for n in (start, end, step))
-    return _finish(np.arange(start, end, step).astype(dtype or (int64 if whole else float32)), device, False)
+    return _finish(np.arange(start, end, step).astype(dtype or (int64 if whole else float32)), device, requires_grad)
 
 
-def linspace(start: float, end: float, steps: int, dtype: Any = float32, device: str | None = None) -> Tensor:
+def linspace(
+    start: float, end: float, steps: int, dtype: Any = float32, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """``steps`` numbers at equal distances, both ends included."""
-    return _finish(np.linspace(start, end, steps, dtype=dtype or float32), device, False)
+    return _finish(np.linspace(start, end, steps, dtype=dtype or float32), device, requires_grad)
 
 
-def _like(name: str, x: Tensor, make: Any, dtype: Any, requires_grad: bool) -> Tensor:
+def _like(name: str, x: Tensor, dtype: Any, requires_grad: bool) -> Tensor:
     if not isinstance(x, Tensor):
         raise TypeError(f"{name}: a Tensor is wanted, not {type(x).__name__}")
-    return _finish(make(x.cpu().array, dtype=dtype or x.dtype), x.device, requires_grad)
+    make = getattr(array_module(x.array), name)
+    return Tensor(make(x.array, dtype=dtype or x.dtype), requires_grad=requires_grad)
 
 
-def zeros_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(input: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Zeros of another tensor's shape, dtype, memory layout and device."""
-    return _like("zeros_like", input, np.zeros_like, dtype, requires_grad)
+    return _like("zeros_like", input, dtype, requires_grad)
 
 
-def ones_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(input: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Ones of another tensor's shape, dtype, memory layout and device."""
-    return _like("ones_like", input, np.ones_like, dtype, requires_grad)
+    return _like("ones_like", input, dtype, requires_grad)
 
 
-def empty_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def empty_like(input: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Uninitialised memory of another tensor's shape, dtype, layout and device."""
-    return _like("empty_like", input, np.empty_like, dtype, requires_grad)
+    return _like("empty_like", input, dtype, requires_grad)
 
 
-def full_like(input: Tensor, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full_like(
+    input: Tensor, fill_value: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """One number in another tensor's shape, dtype, memory layout and device."""
-    return empty_like(input, dtype).fill_(fill_value).requires_grad_(requires_grad)
+    return empty_like(input, dtype, device).fill_(fill_value).requires_grad_(requires_grad)
 
 
 # --- random values ---
@@ -251,14 +276,14 @@ def randperm(n: int, generator: Generator | None = None, device: str | None = No
     return _finish((generator or global_generator).numpy.permutation(n).astype(int64), device, False)
 
 
-def rand_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def rand_like(input: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Uniform numbers in [0, 1) in another tensor's shape, dtype and device."""
-    return rand(input.shape, dtype=dtype or input.dtype, device=input.device, requires_grad=requires_grad)
+    return rand(input.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
 
 
-def randn_like(input: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def randn_like(input: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Standard normal numbers in another tensor's shape, dtype and device."""
-    return randn(input.shape, dtype=dtype or input.dtype, device=input.device, requires_grad=requires_grad)
+    return randn(input.shape, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
 
 
 def randint_like(input: Tensor, low: int, high: Any = None) -> Tensor:

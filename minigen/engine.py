@@ -15,93 +15,20 @@ import heapq
 import itertools
 import weakref
 from collections.abc import Iterable, Sequence
-from contextlib import ContextDecorator
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigen.backend import Array, array_module, device_of
+from minigen.modes import differentiating, enable_grad, ignored, no_grad, numpy_errors, observers, recording
 
 Tensor = Any  # the engine must not know the class; see the opening paragraph
 
-_recording: ContextVar[bool] = ContextVar("minigen_recording", default=True)  # one value per thread
-
-
-# --- grad mode ----------------------------------------------------------------------------------------------
-
-
-def is_grad_enabled() -> bool:
-    """Tell whether operations are recorded in this thread."""
-    return _recording.get()
-
-
-class _GradMode(ContextDecorator):
-    """Base of the context managers that switch recording on or off; each also decorates functions."""
-
-    mode = True
-
-    def __new__(cls, function=None):
-        self = super().__new__(cls)
-        return self if function is None else self(function)  # lets @no_grad do without parentheses
-
-    def __enter__(self):
-        self._before = _recording.get()
-        _recording.set(self.mode)
-        return self
-
-    def __exit__(self, *_):
-        _recording.set(self._before)
-
-    def _recreate_cm(self):
-        return type(self)()  # a fresh one for each call of a decorated function: recursion is safe
-
-
-class no_grad(_GradMode):
-    """Compute without recording: for evaluation and for updates of parameters.
-
-    A context manager and a decorator, as in PyTorch; it holds for the current thread.
-
-    Examples
-    --------
-    >>> import minigen
-    >>> x = minigen.ones(2, requires_grad=True)
-    >>> with minigen.no_grad():
-    ...     y = x * 2
-    >>> y.requires_grad
-    False
-    """
-
-    mode = False
-
-
-class enable_grad(_GradMode):
-    """Record again inside a `no_grad` block.  A context manager and a decorator."""
-
-    mode = True
-
-
-class set_grad_enabled(_GradMode):
-    """Record or not, as ``mode`` says: from now on, or for the length of a ``with`` block."""
-
-    def __new__(cls, mode: bool):
-        return super().__new__(cls)
-
-    def __init__(self, mode: bool) -> None:
-        self.mode = bool(mode)
-        self._before = _recording.get()
-        _recording.set(self.mode)
-
-    def __enter__(self):
-        _recording.set(self.mode)  # what to go back to was noted when the object was made
-        return self
-
-    def __call__(self, function):
-        _recording.set(self._before)  # as a decorator it is about the function's body, not about now
-        return (enable_grad if self.mode else no_grad)(function)
-
 
 # --- functions ----------------------------------------------------------------------------------------------
+
+# What the engine itself keeps in a call, so that no option can have these names.
+_RESERVED = frozenset(("apply", "forward", "backward", "backward_arrays", "reads", "view", "inputs", "output", "order"))
 
 
 class Function:
@@ -115,7 +42,9 @@ class Function:
         the gradient with respect to the output in, the gradients with respect to the inputs out, one for each
         (None where there is none): Tensors, computed with differentiable operations only.
 
-    Tensors are positional, options are keywords and become attributes: ``Scale.apply(x, factor=3.0)``.
+    Tensors are positional, options are keywords and become attributes: ``Scale.apply(x, factor=3.0)``.  A
+    function has one output; what would have two is written as two functions, or as one whose output is their
+    concatenation.
 
     Because ``backward`` speaks Tensor, gradients of gradients exist.  It may use ``grad``, ``self.inputs``,
     ``self.output`` and constants (options, shapes, masks, indices), but no *array* that ``forward`` computed
@@ -151,6 +80,7 @@ class Function:
     backward_arrays: Any = None
     inputs: Any = None
     _versions: list[int]
+    _freed: list[tuple[weakref.ref, Function | None]]
     _output: Any
     needs_input_grad: tuple[bool, ...] = ()
     order = 0
@@ -175,7 +105,7 @@ class Function:
         """Compute the function's value and, where an input requires grad, remember the call."""
         call = cls()
         if options:
-            call.__dict__.update(options)
+            call._take(options)
         try:
             arrays = [tensor.array for tensor in inputs]
             first = inputs[0]
@@ -186,22 +116,54 @@ class Function:
             if type(array) is not kind:
                 raise _mixed_devices(cls.__name__, arrays)
 
-        with np.errstate(all="ignore"):  # as in PyTorch, infinities and NaN are results, not warnings
+        token = numpy_errors.set(ignored)
+        try:
             array = call.forward(*arrays)
-        if isinstance(array, np.generic):  # NumPy's reductions return scalars
-            array = array_module(arrays[0]).asarray(array)
+        finally:
+            numpy_errors.reset(token)
+        if type(array) is not kind:
+            array = _as_array(cls.__name__, array, arrays[0])
         output = first._wrap(array)
         if cls.view and array_module(array).may_share_memory(array, arrays[0]):
             output._counter = first._counter
 
-        if _recording.get() and any(tensor.requires_grad for tensor in inputs):
-            call.inputs = inputs
-            call._versions = [tensor._counter[0] for tensor in inputs]
-            call._versions.append(output._counter[0])
-            call._output = weakref.ref(output)  # weak: no cycle, a graph dies with its last user
-            call.order = next(Function._calls)
-            output._made_by(call)
+        if recording.get():
+            call._record(inputs, output)
+        for observer in observers.get():
+            observer.forward(call, inputs, output)
         return output
+
+    def _take(self, options: dict[str, Any]) -> None:
+        if not _RESERVED.isdisjoint(options):
+            raise _reserved(type(self).__name__, options)
+        self.__dict__.update(options)
+
+    def _record(self, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """Become a node of the graph, if a gradient can come this way."""
+        for tensor in inputs:
+            if tensor.requires_grad:
+                break
+        else:
+            return
+        self.inputs = inputs
+        self._versions = [x._counter[0] for x in inputs]
+        self._versions.append(output._counter[0])
+        self._output = weakref.ref(output)  # weak: no cycle, a graph dies with its last user
+        self.order = next(Function._calls)
+        output._made_by(self)
+
+    def __call__(self, *inputs: Tensor, **options: Any) -> Any:
+        """Refuse, and show how a function is applied."""
+        name = type(self).__name__
+        raise TypeError(
+            f"{name}()(...): an object of {name} is one call of the function, not the function; "
+            f"write {name}.apply(...), with tensors by position and options by keyword"
+        )
+
+    @staticmethod
+    def calls_so_far() -> int:
+        """Return a number that lies between those of the calls made before and after: see ``order``."""
+        return next(Function._calls)
 
     @property
     def output(self) -> Any:
@@ -227,11 +189,18 @@ class Function:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
+    def _sources(self) -> list[tuple[Tensor | None, Function | None]]:
+        """The inputs, each with the call that made it; after freeing, those that are still alive."""
+        if self.inputs is None:
+            return [(tensor(), call) for tensor, call in self._freed]
+        return [(tensor, tensor.grad_fn) for tensor in self.inputs]
+
     def _free(self) -> None:
-        """Forget everything but the place in the order of calls."""
+        """Forget everything but the place in the graph."""
         order = self.order
+        freed = [(weakref.ref(tensor), tensor.grad_fn) for tensor in self.inputs if tensor.requires_grad]
         self.__dict__.clear()
-        self.order = order
+        self.order, self._freed = order, freed
 
     def _check_versions(self) -> None:
         """Refuse to use values that changed since the call was made."""
@@ -249,6 +218,28 @@ def _not_tensors(name: str, inputs: tuple) -> TypeError:
         f"{name}: argument {i} is of type {type(wrong).__name__}, but a Tensor is wanted; make one with "
         "minigen.tensor(data) (tensors are positional, options go by keyword)"
     )
+
+
+def _reserved(name: str, options: dict) -> TypeError:
+    taken = ", ".join(repr(option) for option in options if option in _RESERVED)
+    return TypeError(f"{name}.apply: an option cannot be called {taken}, a name that every Function uses; rename it")
+
+
+def _as_array(name: str, value: Any, example: Array) -> Array:
+    """Accept what ``forward`` returned if it is an array of another kind (moved, or NumPy's scalar), or refuse it."""
+    if isinstance(value, np.generic):  # NumPy's reductions return scalars
+        return array_module(example).asarray(value)
+    if isinstance(value, tuple):
+        what = f"a tuple of {len(value)}, but a Function has one output: write one Function for each, or join them"
+    elif value is None:
+        what = "None: is a `return` missing?"
+    elif hasattr(value, "grad_fn"):
+        what = "a Tensor: forward is given arrays and returns an array; only backward speaks Tensor"
+    elif hasattr(value, "dtype") and hasattr(value, "shape"):
+        return value  # moved to another device; Tensor refuses what no library knows
+    else:
+        what = f"a {type(value).__name__}: make it an array first, with array_module(x).asarray(...)"
+    raise TypeError(f"{name}.forward returned {what}")
 
 
 def _mixed_devices(name: str, arrays: list) -> RuntimeError:
@@ -282,7 +273,7 @@ class _Arrival:
         self.tensor, self.grad, self.private, self.summed = tensor, grad, private, False
 
     def add(self, grad: Tensor) -> None:
-        if self.summed and not _recording.get():
+        if self.summed and not recording.get():
             mine = self.grad.array
             array_module(mine).add(mine, grad.array, out=mine)
         else:
@@ -304,17 +295,20 @@ class _Walk:
     ----------
     targets : list of Tensor or None
         The tensors whose gradients are wanted; None means all leaves (and tensors that retain their grad).
+    beyond : bool
+        Whether to go on below a target: False gives partial derivatives, in which no target depends on another.
     """
 
-    def __init__(self, outputs, seeds, targets, create_graph, retain_graph):
+    def __init__(self, outputs, seeds, targets, create_graph, retain_graph, beyond=True):
         self.targets = None if targets is None else {id(t) for t in targets}
-        self.useful = None if self.targets is None else _calls_leading_to(self.targets, outputs)
+        self.useful = None if self.targets is None else _calls_leading_to(self.targets, outputs, beyond)
         self.create_graph, self.retain_graph = create_graph, retain_graph
+        self.observers = observers.get()
         self.reached: dict[int, _Arrival] = {}
         self.found: dict[int, _Arrival] = {}
         self.queue: list[tuple[int, Tensor]] = []  # ordered by call number, the latest first
-        before = _recording.get()
-        _recording.set(create_graph)
+        before = recording.get()
+        recording.set(create_graph)
         try:
             for tensor, seed in zip(outputs, seeds, strict=True):
                 self._receive(tensor, seed, private=False)
@@ -323,7 +317,7 @@ class _Walk:
             for arrival in self.reached.values():  # only leaves are left
                 self._settle(arrival)
         finally:
-            _recording.set(before)
+            recording.set(before)
 
     def _receive(self, tensor: Tensor, grad: Tensor, private: bool) -> None:
         arrival = self.reached.get(id(tensor))
@@ -355,13 +349,15 @@ class _Walk:
             raise _freed(call)
         call._check_versions()
         call.needs_input_grad = tuple([self._needs(x) for x in inputs])
-        grads = self._gradients(call, grad)
+        grads = self._observed(call, grad) if self.observers else self._gradients(call, grad)
         for i, (x, g) in enumerate(zip(inputs, grads, strict=True)):
             if g is None or not call.needs_input_grad[i]:
                 continue
             _check_gradient(g, x, f"{type(call).__name__}.backward")
             private = x.grad_fn is None and _is_private(g, (grad, tensor, *inputs, *grads[:i], *grads[i + 1 :]))
             self._receive(x, g, private)
+        for observer in self.observers:
+            observer.backward(call, grad, grads)
         if not self.retain_graph and call.reads():
             call._free()
 
@@ -370,12 +366,22 @@ class _Walk:
             return x.requires_grad
         return id(x) in self.targets or x.grad_fn in self.useful
 
+    def _observed(self, call: Function, grad: Tensor) -> tuple:
+        """The same, but what is computed meanwhile can be told from what the program computes."""
+        token = differentiating.set(call)
+        try:
+            return self._gradients(call, grad)
+        finally:
+            differentiating.reset(token)
+
     def _gradients(self, call: Function, grad: Tensor) -> tuple:
         """Call ``backward``, or its first-order shortcut where nothing records, and check the number."""
         if call.backward_arrays is not None and not self.create_graph:
             grads = tuple([None if a is None else grad._wrap(a) for a in call.backward_arrays(grad.array)])
         else:
             grads = call.backward(grad)
+            if grads is None:
+                raise _returned_none(call)
             if not isinstance(grads, tuple):
                 grads = (grads,)
         if len(grads) != len(call.inputs):
@@ -386,23 +392,28 @@ class _Walk:
         return grads
 
 
-def _calls_leading_to(targets: set[int], outputs: Sequence[Tensor]) -> set[Function]:
+def _calls_leading_to(targets: set[int], outputs: Sequence[Tensor], beyond: bool) -> set[Function]:
     """The calls through which a gradient must pass on its way from ``outputs`` to the targets."""
     calls: set[Function] = set()
-    stack = [t.grad_fn for t in outputs if t.grad_fn is not None]
+    stack = [output.grad_fn for output in outputs if beyond or id(output) not in targets]
     while stack:
         call = stack.pop()
-        if call in calls:
-            continue
-        if call.inputs is None:
-            raise _freed(call)
-        calls.add(call)
-        stack.extend(x.grad_fn for x in call.inputs if x.grad_fn is not None)
+        if call is not None and call not in calls:
+            calls.add(call)
+            stack.extend([maker for tensor, maker in call._sources() if beyond or id(tensor) not in targets])
     useful: set[Function] = set()
     for call in sorted(calls, key=lambda c: c.order):  # earliest first: inputs before what uses them
-        if any(id(x) in targets or x.grad_fn in useful for x in call.inputs or ()):
+        if any(id(tensor) in targets or maker in useful for tensor, maker in call._sources()):
             useful.add(call)
     return useful
+
+
+def _returned_none(call: Function) -> RuntimeError:
+    nones = ", ".join(["None"] * len(call.inputs))
+    return RuntimeError(
+        f"{type(call).__name__}.backward returned None: is a `return` missing? (That there is no gradient is said by "
+        f"`return ({nones}{',' * (len(call.inputs) == 1)})`, one None for each input.)"
+    )
 
 
 def _freed(call: Function) -> RuntimeError:
@@ -449,13 +460,17 @@ def _seeds(name: str, outputs: list, grad_outputs: list) -> list[Tensor]:
             )
         if seed is None:
             if output.array.size != 1:
+                how = "backward(gradient=...)" if name == "backward" else "grad_outputs"
                 raise RuntimeError(
                     f"{name}: a gradient starts from one number, but this tensor has shape {output.shape}; "
-                    "reduce it first (.sum() or .mean()), or say how each element counts with grad_outputs"
+                    f"reduce it first (.sum() or .mean()), or say how each element counts with {how}"
                 )
             seed = output._wrap(array_module(output.array).ones_like(output.array))
         elif not hasattr(seed, "array"):
-            raise TypeError(f"{name}: grad_outputs must be Tensors, not {type(seed).__name__}")
+            raise TypeError(
+                f"{name}: a {type(seed).__name__} was given as the gradient of an output; it must be a Tensor of the "
+                f"output's shape {output.shape}"
+            )
         elif seed.shape != output.shape or seed.dtype != output.dtype:
             raise ValueError(
                 f"{name}: the given gradient is {seed.shape} {seed.dtype}, "
@@ -476,7 +491,8 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     only_inputs: bool = True,
-    allow_unused: bool = False,
+    allow_unused: bool | None = None,
+    materialize_grads: bool = False,
 ) -> tuple:
     r"""Return the gradients of ``outputs`` with respect to ``inputs``, and leave every ``.grad`` alone.
 
@@ -495,8 +511,11 @@ def grad(
         Record the computation of the gradients, so that they can be differentiated again.
     only_inputs : bool, default True
         Only True is possible, as in PyTorch; `backward` is what fills ``.grad``.
-    allow_unused : bool, default False
-        Return None for an input that the outputs do not depend on, instead of raising.
+    allow_unused : bool, optional
+        Return None for an input that the outputs do not depend on, instead of raising.  Default: the value of
+        ``materialize_grads``.
+    materialize_grads : bool, default False
+        Return zeros instead of that None.
 
     Returns
     -------
@@ -506,8 +525,10 @@ def grad(
     Raises
     ------
     RuntimeError
-        If an output does not require grad, is not scalar and has no weight, or if its graph was freed or an
-        input of it was changed in place.
+        If an output does not require grad, is not scalar and has no weight, does not depend on an input, or if the
+        graph on the way to the inputs was freed or something that it reads was changed in place.
+    TypeError, ValueError
+        If something is no Tensor, or a weight has another shape or dtype than its output.
 
     Examples
     --------
@@ -519,42 +540,90 @@ def grad(
     """
     if not only_inputs:
         raise ValueError("grad: only_inputs=False is not possible; call .backward() to fill .grad of all leaves")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("grad: materialize_grads=True gives zeros for unused inputs, so allow_unused cannot be False")
     outputs, inputs = _as_list(outputs), _as_list(inputs)
     given = [None] * len(outputs) if grad_outputs is None else _as_list(grad_outputs)
     seeds = _seeds("grad", outputs, given)
-    for i, x in enumerate(inputs):
-        if not getattr(x, "requires_grad", False):
-            raise RuntimeError(f"grad: input {i} does not require grad; make it with requires_grad=True")
+    _check_targets("grad", inputs)
     keep = create_graph if retain_graph is None else retain_graph
     found = _Walk(outputs, seeds, inputs, create_graph, keep).found
-    if not allow_unused:
-        for i, x in enumerate(inputs):
-            if id(x) not in found:
-                raise RuntimeError(
-                    f"grad: the outputs do not depend on input {i} (shape {x.shape}); "
-                    "give allow_unused=True to get None for it"
-                )
-    return tuple(found[id(x)].grad if id(x) in found else None for x in inputs)
+    grads = [found[id(x)].grad if id(x) in found else None for x in inputs]
+    for i, (x, g) in enumerate(zip(inputs, grads, strict=True)):
+        if g is None and materialize_grads:
+            grads[i] = x._wrap(array_module(x.array).zeros_like(x.array))
+        elif g is None and not allow_unused:
+            raise RuntimeError(
+                f"grad: the outputs do not depend on input {i} (shape {x.shape}); "
+                "give allow_unused=True to get None for it"
+            )
+    return tuple(grads)
+
+
+def partial_grads(output: Tensor, inputs: Sequence[Tensor], gradient: Tensor, create_graph: bool) -> list:
+    """Return the gradients as if no input depended on another, None where there is none: a chain rule's one factor.
+
+    The walk ends at the inputs, so it costs what lies between them and ``output``, however long the graph below is.
+    """
+    found = _Walk([output], [gradient], list(inputs), create_graph, create_graph, beyond=False).found
+    return [found[id(x)].grad if id(x) in found else None for x in inputs]
 
 
 def backward(
-    output: Tensor,
-    gradient: Tensor | None = None,
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
-    """Add the gradient of ``output`` to the ``.grad`` of every leaf below it (or of ``inputs`` only).
+    """Add the gradient of the sum of ``tensors`` to the ``.grad`` of every leaf below (or of ``inputs`` only).
 
-    Nothing is written unless the whole walk succeeds.  The parameters are those of `grad`.
+    Nothing is written unless the whole walk succeeds.
+
+    Parameters
+    ----------
+    tensors : Tensor or sequence of Tensor
+        Where to start.
+    grad_tensors : Tensor or sequence of Tensor or None, optional
+        How each element counts, in the shapes of ``tensors``; may be left out for tensors of one element (then 1).
+    retain_graph, create_graph : bool, optional
+        As for `grad`.
+    inputs : Tensor or sequence of Tensor, optional
+        The only tensors whose ``.grad`` is to be filled; also tensors in the middle of the graph.
+
+    Raises
+    ------
+    RuntimeError, TypeError, ValueError
+        As `grad`.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> x = minigen.tensor([1.0, 2.0], requires_grad=True)
+    >>> backward([x.sum(), x * x], [None, minigen.ones(2)])
+    >>> x.grad
+    tensor([3., 5.])
     """
-    seeds = _seeds("backward", [output], [gradient])
+    outputs, targets = _as_list(tensors), None if inputs is None else _as_list(inputs)
+    given = [None] * len(outputs) if grad_tensors is None else _as_list(grad_tensors)
+    seeds = _seeds("backward", outputs, given)
+    if targets is not None:
+        _check_targets("backward", targets)
     keep = create_graph if retain_graph is None else retain_graph
-    targets = None if inputs is None else _as_list(inputs)
-    found = _Walk([output], seeds, targets, create_graph, keep).found
+    found = _Walk(outputs, seeds, targets, create_graph, keep).found
     with enable_grad() if create_graph else no_grad():
         for arrival in found.values():
             _accumulate(arrival, create_graph)
+
+
+def _check_targets(name: str, inputs: list) -> None:
+    if not inputs:
+        raise ValueError(f"{name}: inputs is empty: name at least one tensor whose gradient is wanted")
+    for i, x in enumerate(inputs):
+        if not hasattr(x, "grad_fn"):
+            raise TypeError(f"{name}: input {i} is a {type(x).__name__}; gradients exist for Tensors only")
+        if not x.requires_grad:
+            raise RuntimeError(f"{name}: input {i} does not require grad; make it with requires_grad=True")
 
 
 def _accumulate(arrival: _Arrival, create_graph: bool) -> None:

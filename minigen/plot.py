@@ -20,6 +20,7 @@ import numpy as np
 
 from minigen.creation import from_numpy
 from minigen.data.files import atomic_write
+from minigen.drawing import Drawing, graph
 from minigen.tensor import Tensor
 
 # Okabe and Ito's palette, which colour-blind eyes tell apart; its yellow and black are left out.

@@ -18,25 +18,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigen import engine
+from minigen import engine, modes
 from minigen.arguments import Dims, all_axes, as_sizes, broadcastable, count_along, fill_shape, one_axis
 from minigen.backend import Array, array_module, device_of, find_device, to_device, to_numpy
 from minigen.backend import generator as global_generator
-from minigen.dtypes import (
-    KINDS,
-    bool_,
-    drawn_dtype,
-    float16,
-    float32,
-    float64,
-    int32,
-    int64,
-    number_dtype,
-    plain_number,
-    promote_types,
+from minigen.dtypes import bool_, drawn_dtype, float16, float32, float64, int32, int64, plain_number
+from minigen.operands import (
+    as_array,
+    as_index,
+    as_operand,
+    binary,
+    compare,
+    floating,
+    operands,
+    unary,
+    writeable,
 )
-from minigen.ops import arithmetic, elementwise, indexing, reductions, shapes
-from minigen.ops.matmul import MatMul
+from minigen.operands import result_type as result_type
+from minigen.ops import arithmetic, choosing, elementwise, products, rearrange, reductions, shapes, statistics
+from minigen.ops.indexing import GetItem
 
 
 class ValuesAndIndices(NamedTuple):
@@ -184,7 +184,7 @@ class Tensor:
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        self.array = _as_tensor("data", value).array
+        self.array = as_tensor("data", value).array
         self.bump_version()
 
     def size(self, dim: Int | None = None) -> Any:
@@ -269,7 +269,7 @@ class Tensor:
         """The values as a NumPy array that shares memory with the tensor (on the CPU)."""
         if self.requires_grad:
             raise RuntimeError("numpy() on a tensor that requires grad would lose the graph; use .detach().numpy()")
-        if self.device.type == "cuda":
+        if self.device.type != "cpu":
             raise TypeError("numpy() needs the tensor on the CPU; use .cpu().numpy()")
         return to_numpy(self.array)
 
@@ -374,67 +374,78 @@ class Tensor:
         """Row-major memory: the tensor itself, or a copy of it."""
         return self if self.is_contiguous() else shapes.Clone.apply(self, order_in_memory="C")
 
-    def new_zeros(self, *size: Any) -> Tensor:
-        """Zeros of this dtype on this device."""
-        return self._wrap(array_module(self.array).zeros(as_sizes(size), self.dtype))
+    def new_zeros(self, *size: Any, **options: Any) -> Tensor:
+        """Zeros of this dtype on this device; ``dtype``, ``device`` and ``requires_grad`` as in `minigen.zeros`."""
+        return self._new("zeros", size, **options)
 
-    def new_ones(self, *size: Any) -> Tensor:
-        """Ones of this dtype on this device."""
-        return self._wrap(array_module(self.array).ones(as_sizes(size), self.dtype))
+    def new_ones(self, *size: Any, **options: Any) -> Tensor:
+        """Ones of this dtype on this device; options as in `minigen.ones`."""
+        return self._new("ones", size, **options)
+
+    def new_empty(self, *size: Any, **options: Any) -> Tensor:
+        """Uninitialised memory of this dtype on this device; options as in `minigen.empty`."""
+        return self._new("empty", size, **options)
+
+    def new_full(self, size: Any, fill_value: Any, requires_grad: Bool = False, **options: Any) -> Tensor:
+        """One number everywhere, of this dtype on this device; options as in `minigen.full`."""
+        return self._new("empty", (size,), **options).fill_(fill_value).requires_grad_(requires_grad)
+
+    def _new(self, name: str, size: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
+        shape = as_sizes(size)
+        if min(shape, default=0) < 0:
+            raise ValueError(f"new_{name}: lengths must not be negative, but the shape is {shape}")
+        new = self._wrap(getattr(array_module(self.array), name)(shape, dtype or self.dtype))
+        return (new if device is None else new.to(device=device)).requires_grad_(requires_grad)
 
     # --- arithmetic ---
 
     def __add__(self, other):
-        return _binary(arithmetic.Add, "add", self, other)
+        return binary(arithmetic.Add, "add", self, other)
 
     def __radd__(self, other):
-        return _binary(arithmetic.Add, "add", other, self)
+        return binary(arithmetic.Add, "add", other, self)
 
     def __sub__(self, other):
-        return _binary(arithmetic.Sub, "sub", self, other)
+        return binary(arithmetic.Sub, "sub", self, other)
 
     def __rsub__(self, other):
-        return _binary(arithmetic.Sub, "sub", other, self)
+        return binary(arithmetic.Sub, "sub", other, self)
 
     def __mul__(self, other):
-        return _binary(arithmetic.Mul, "mul", self, other)
+        return binary(arithmetic.Mul, "mul", self, other)
 
     def __rmul__(self, other):
-        return _binary(arithmetic.Mul, "mul", other, self)
+        return binary(arithmetic.Mul, "mul", other, self)
 
     def __truediv__(self, other):
-        return _binary(arithmetic.Div, "div", self, other, floating=True)
+        return binary(arithmetic.Div, "div", self, other, floating=True)
 
     def __rtruediv__(self, other):
-        return _binary(arithmetic.Div, "div", other, self, floating=True)
+        return binary(arithmetic.Div, "div", other, self, floating=True)
 
     def __pow__(self, exponent):
         if isinstance(exponent, (int, float)) and self.dtype.kind == "f":
             return arithmetic.PowScalar.apply(self, exponent=plain_number(exponent))
         if isinstance(exponent, int) and self.dtype.kind != "f" and exponent < 0:
             raise RuntimeError("pow: integers to negative integer powers are not integers; use .float() first")
-        return _binary(arithmetic.Pow, "pow", self, exponent)
+        return binary(arithmetic.Pow, "pow", self, exponent)
 
     def __rpow__(self, base):
-        return _binary(arithmetic.Pow, "pow", base, self)
+        return binary(arithmetic.Pow, "pow", base, self)
 
     def __floordiv__(self, other):
-        a, b = _operands("floor_divide", self, other)
-        return a._wrap(array_module(a.array).floor_divide(a.array, b.array)) if a.dtype.kind != "f" else (a / b).floor()
+        a, b = operands("floor_divide", self, other)
+        return (a / b).floor() if a.dtype.kind == "f" else compare(operator.floordiv, "floor_divide", a, b)
 
     def __mod__(self, other):
-        a, b = _operands("remainder", self, other)
-        return (
-            a._wrap(array_module(a.array).remainder(a.array, b.array))
-            if a.dtype.kind != "f"
-            else a - b * (a / b).floor()
-        )
+        a, b = operands("remainder", self, other)
+        return a - b * (a / b).floor() if a.dtype.kind == "f" else compare(operator.mod, "remainder", a, b)
 
     def __matmul__(self, other):
         return self.matmul(other)
 
     def __rmatmul__(self, other):
-        return _as_tensor("matmul", other).matmul(self)
+        return as_operand("matmul", other, self).matmul(self)
 
     def __neg__(self):
         return arithmetic.Neg.apply(self)
@@ -445,25 +456,33 @@ class Tensor:
     def __abs__(self):
         return self.abs()
 
-    def add(self, other):
-        """Self + other."""
-        return self + _as_tensor("add", other, self)
+    def add(self, other, alpha=1):
+        """Self + alpha * other."""
+        other = as_operand("add", other, self)
+        return self + (other if alpha == 1 else other * alpha)
 
-    def sub(self, other):
-        """Self - other."""
-        return self - _as_tensor("sub", other, self)
+    def sub(self, other, alpha=1):
+        """Self - alpha * other."""
+        other = as_operand("sub", other, self)
+        return self - (other if alpha == 1 else other * alpha)
 
     def mul(self, other):
         """Self * other."""
-        return self * _as_tensor("mul", other, self)
+        return self * as_operand("mul", other, self)
 
-    def div(self, other):
-        """Self / other."""
-        return self / _as_tensor("div", other, self)
+    def div(self, other, rounding_mode: str | None = None):
+        """Self / other, rounded towards 0 ("trunc") or down ("floor") where that is asked for."""
+        other = as_operand("div", other, self)
+        if rounding_mode == "floor":
+            return self // other
+        if rounding_mode not in (None, "trunc"):
+            raise ValueError(f'div: rounding_mode must be None, "trunc" or "floor", not {rounding_mode!r}')
+        y = self / other
+        return y if rounding_mode is None else y.trunc().to(dtype=(self // other).dtype)
 
     def pow(self, exponent):
         """Self ** exponent."""
-        return self ** (exponent if isinstance(exponent, (int, float)) else _as_tensor("pow", exponent, self))
+        return self ** (exponent if isinstance(exponent, (int, float)) else as_operand("pow", exponent, self))
 
     def neg(self):
         """-self."""
@@ -485,90 +504,127 @@ class Tensor:
         """On a leaf that requires grad: write in place, under no_grad only.  Otherwise: a new tensor."""
         return in_place(other) if self.is_leaf and self.requires_grad else fresh(other)
 
+    def lerp(self, end: Tensor, weight: Any) -> Tensor:
+        """Self + weight * (end - self): from self at weight 0 to ``end`` at 1."""
+        if isinstance(weight, (int, float)) and weight >= 0.5:
+            return end - (end - self) * (1 - weight)  # exact at the nearer end
+        return self + (end - self) * weight
+
     def maximum(self, other):
         """The larger of two, elementwise."""
-        return _binary(arithmetic.Maximum, "maximum", self, _as_tensor("maximum", other, self))
+        return binary(arithmetic.Maximum, "maximum", self, as_operand("maximum", other, self))
 
     def minimum(self, other):
         """The smaller of two, elementwise."""
-        return _binary(arithmetic.Minimum, "minimum", self, _as_tensor("minimum", other, self))
+        return binary(arithmetic.Minimum, "minimum", self, as_operand("minimum", other, self))
 
     def matmul(self, other: Tensor) -> Tensor:
         """The matrix product; vectors and stacks of matrices as in PyTorch."""
-        a, b = _same_dtype("matmul", self, _as_tensor("matmul", other))
-        if a.ndim == 0 or b.ndim == 0:
-            raise ValueError(f"matmul: {a.shape} @ {b.shape}: both need at least one axis; use * for numbers")
-        inner_b = b.shape[-2] if b.ndim > 1 else b.shape[0]
-        if a.shape[-1] != inner_b or not broadcastable(a.shape[:-2], b.shape[:-2]):
-            raise ValueError(
-                f"matmul: {a.shape} @ {b.shape} do not fit: the last axis of the first ({a.shape[-1]}) must "
-                f"be as long as the second to last of the second ({inner_b}), and leading axes must broadcast"
-            )
-        rows, columns = a.ndim > 1, b.ndim > 1
-        y = MatMul.apply(a if rows else a.unsqueeze(0), b if columns else b.unsqueeze(1))
-        if not columns:
-            y = y.squeeze(-1)
-        return y if rows else y.squeeze(-1 if not columns else -2)
+        return products.matmul(self, as_operand("matmul", other, self))
 
-    mm = bmm = matmul
+    def mm(self, mat2: Tensor) -> Tensor:
+        """The product of two matrices; see `minigen.mm`."""
+        return products.product("mm", self, mat2, (2, 2))
+
+    def bmm(self, mat2: Tensor) -> Tensor:
+        """The products of two stacks of matrices; see `minigen.bmm`."""
+        return products.product("bmm", self, mat2, (3, 3))
+
+    def mv(self, vec: Tensor) -> Tensor:
+        """The product of a matrix and a vector; see `minigen.mv`."""
+        return products.product("mv", self, vec, (2, 1))
+
+    def dot(self, other: Tensor) -> Tensor:
+        """The sum of the products of the elements of two vectors; see `minigen.dot`."""
+        return products.product("dot", self, other, (1, 1))
+
+    def outer(self, vec2: Tensor) -> Tensor:
+        """All products of elements of two vectors; see `minigen.outer`."""
+        return products.outer(self, vec2)
+
+    ger = outer
+
+    def addmm(self, mat1: Tensor, mat2: Tensor, beta: Any = 1, alpha: Any = 1) -> Tensor:
+        """Beta * self + alpha * (mat1 @ mat2); see `minigen.addmm`."""
+        return products.plus_product("addmm", self, mat1, mat2, beta, alpha, (2, 2))
+
+    def baddbmm(self, batch1: Tensor, batch2: Tensor, beta: Any = 1, alpha: Any = 1) -> Tensor:
+        """Beta * self + alpha * (batch1 @ batch2), for stacks; see `minigen.baddbmm`."""
+        return products.plus_product("baddbmm", self, batch1, batch2, beta, alpha, (3, 3))
 
     # --- comparison and logic: no gradients ---
 
     def __eq__(self, other):
-        return _compare(operator.eq, "eq", self, other)
+        return compare(operator.eq, "eq", self, other)
 
     def __ne__(self, other):
-        return _compare(operator.ne, "ne", self, other)
+        return compare(operator.ne, "ne", self, other)
 
     def __lt__(self, other):
-        return _compare(operator.lt, "lt", self, other)
+        return compare(operator.lt, "lt", self, other)
 
     def __le__(self, other):
-        return _compare(operator.le, "le", self, other)
+        return compare(operator.le, "le", self, other)
 
     def __gt__(self, other):
-        return _compare(operator.gt, "gt", self, other)
+        return compare(operator.gt, "gt", self, other)
 
     def __ge__(self, other):
-        return _compare(operator.ge, "ge", self, other)
+        return compare(operator.ge, "ge", self, other)
 
     def __and__(self, other):
-        return _compare(operator.and_, "bitwise_and", self, other)
+        return compare(operator.and_, "bitwise_and", self, other)
 
     def __or__(self, other):
-        return _compare(operator.or_, "bitwise_or", self, other)
+        return compare(operator.or_, "bitwise_or", self, other)
 
     def __xor__(self, other):
-        return _compare(operator.xor, "bitwise_xor", self, other)
+        return compare(operator.xor, "bitwise_xor", self, other)
 
     def __invert__(self):
-        return self._wrap(~self.array)
+        return self._wrap(array_module(self.array).asarray(~self.array))
 
     __hash__ = object.__hash__
 
     def eq(self, other):
         """Self == other."""
-        return self == _as_tensor("eq", other, self)
+        return self == as_operand("eq", other, self)
 
     def ne(self, other):
         """Self != other."""
-        return self != _as_tensor("ne", other, self)
+        return self != as_operand("ne", other, self)
 
     def lt(self, other):
         """Self < other."""
-        return self < _as_tensor("lt", other, self)
+        return self < as_operand("lt", other, self)
 
     def le(self, other):
         """Self <= other."""
-        return self <= _as_tensor("le", other, self)
+        return self <= as_operand("le", other, self)
 
     def gt(self, other):
         """Self > other."""
-        return self > _as_tensor("gt", other, self)
+        return self > as_operand("gt", other, self)
 
     def ge(self, other):
         """Self >= other."""
-        return self >= _as_tensor("ge", other, self)
+        return self >= as_operand("ge", other, self)
+
+    def logical_not(self) -> Tensor:
+        """True where an element is 0."""
+        return ~self.bool()
+
+    def logical_and(self, other: Any) -> Tensor:
+        """True where neither element is 0."""
+        return self.bool() & as_operand("logical_and", other, self).bool()
+
+    def logical_or(self, other: Any) -> Tensor:
+        """True where one of the elements is not 0."""
+        return self.bool() | as_operand("logical_or", other, self).bool()
+
+    def logical_xor(self, other: Any) -> Tensor:
+        """True where exactly one of the elements is 0."""
+        return self.bool() ^ as_operand("logical_xor", other, self).bool()
 
     def any(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
         """True where any element along ``dim`` is."""
@@ -580,11 +636,19 @@ class Tensor:
 
     def isnan(self) -> Tensor:
         """True where an element is not a number."""
-        return self._wrap(array_module(self.array).isnan(self.array))
+        return self._of_each("isnan")
+
+    def isinf(self) -> Tensor:
+        """True where an element is infinite."""
+        return self._of_each("isinf")
 
     def isfinite(self) -> Tensor:
         """True where an element is neither infinite nor NaN."""
-        return self._wrap(array_module(self.array).isfinite(self.array))
+        return self._of_each("isfinite")
+
+    def _of_each(self, name: str) -> Tensor:
+        xp = array_module(self.array)
+        return self._wrap(xp.asarray(getattr(xp, name)(self.array)))  # of 0 axes, NumPy gives a scalar
 
     def argmax(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
         """The index of the (first) largest element, of all elements or along one axis."""
@@ -593,6 +657,18 @@ class Tensor:
     def argmin(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
         """The index of the (first) smallest element, of all elements or along one axis."""
         return self._index_of("argmin", dim, keepdim)
+
+    def argsort(self, dim: Int = -1, descending: Bool = False, stable: Bool = False) -> Tensor:
+        """The indices that sort along ``dim``; equal elements stay in their order."""
+        return statistics.sort_order("argsort", self, dim, descending)
+
+    def nonzero(self, as_tuple: Bool = False) -> Any:
+        """The indices of the elements that are not 0, a row for each (or a tensor for each axis)."""
+        return choosing.nonzero(self, as_tuple)
+
+    def count_nonzero(self, dim: Dims = None) -> Tensor:
+        """The number of elements that are not 0."""
+        return (self != 0).sum(dim)
 
     def _index_of(self, name: str, dim: Int | None, keepdim: Bool) -> Tensor:
         axis = None if dim is None else one_axis(name, dim, self.ndim)
@@ -611,23 +687,61 @@ class Tensor:
 
     def exp(self) -> Tensor:
         """E to the power of each element."""
-        return _unary(elementwise.Exp, self)
+        return unary(elementwise.Exp, self)
 
     def expm1(self) -> Tensor:
         """exp(x) - 1, exact for small x."""
-        return _unary(elementwise.Expm1, self)
+        return unary(elementwise.Expm1, self)
 
     def log(self) -> Tensor:
         """The natural logarithm."""
-        return _unary(elementwise.Log, self)
+        return unary(elementwise.Log, self)
 
     def log1p(self) -> Tensor:
         """log(1 + x), exact for small x."""
-        return _unary(elementwise.Log1p, self)
+        return unary(elementwise.Log1p, self)
+
+    def log2(self) -> Tensor:
+        """The logarithm to the base 2."""
+        return unary(elementwise.LogOfBase, self, name="log2")
+
+    def log10(self) -> Tensor:
+        """The logarithm to the base 10."""
+        return unary(elementwise.LogOfBase, self, name="log10")
+
+    def sin(self) -> Tensor:
+        """The sine."""
+        return unary(elementwise.Sin, self)
+
+    def cos(self) -> Tensor:
+        """The cosine."""
+        return unary(elementwise.Cos, self)
+
+    def tan(self) -> Tensor:
+        """The tangent."""
+        return unary(elementwise.Tan, self)
+
+    def atan(self) -> Tensor:
+        """The inverse of the tangent."""
+        return unary(elementwise.Atan, self)
+
+    arctan = atan
+
+    def sinh(self) -> Tensor:
+        """The hyperbolic sine."""
+        return unary(elementwise.Sinh, self)
+
+    def cosh(self) -> Tensor:
+        """The hyperbolic cosine."""
+        return unary(elementwise.Cosh, self)
+
+    def erf(self) -> Tensor:
+        """The error function; see `minigen.erf`."""
+        return unary(elementwise.Erf, self)
 
     def sqrt(self) -> Tensor:
         """The square root."""
-        return _unary(elementwise.Sqrt, self)
+        return unary(elementwise.Sqrt, self)
 
     def rsqrt(self) -> Tensor:
         """One over the square root."""
@@ -643,11 +757,11 @@ class Tensor:
 
     def tanh(self) -> Tensor:
         """The hyperbolic tangent."""
-        return _unary(elementwise.Tanh, self)
+        return unary(elementwise.Tanh, self)
 
     def sigmoid(self) -> Tensor:
         """The logistic function 1 / (1 + exp(-x))."""
-        return _unary(elementwise.Sigmoid, self)
+        return unary(elementwise.Sigmoid, self)
 
     def relu(self) -> Tensor:
         """max(x, 0)."""
@@ -659,7 +773,7 @@ class Tensor:
 
     def sign(self) -> Tensor:
         """-1, 0 or 1."""
-        return elementwise.Step.apply(self, name="sign")
+        return self.clone() if self.dtype.kind == "b" else elementwise.Step.apply(self, name="sign")
 
     def floor(self) -> Tensor:
         """The next integer below."""
@@ -671,57 +785,74 @@ class Tensor:
 
     def round(self) -> Tensor:
         """The nearest integer, halves to even."""
-        return elementwise.Step.apply(self, name="rint")
+        return elementwise.Step.apply(self, name="rint") if self.dtype.kind == "f" else self.clone()
+
+    def trunc(self) -> Tensor:
+        """The next integer towards 0."""
+        return elementwise.Step.apply(self, name="trunc")
+
+    def nan_to_num(self, nan: Float = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
+        """NaN and infinities replaced by numbers; the infinities by the largest ones of the dtype."""
+        return choosing.nan_to_num(self, nan, posinf, neginf)
 
     def clamp(self, min: Any = None, max: Any = None) -> Tensor:
         """Each element, not below ``min`` and not above ``max`` (numbers or tensors)."""
         if min is None and max is None:
             raise ValueError("clamp: give min, max or both")
         if isinstance(min, Tensor) or isinstance(max, Tensor):
-            x = self if min is None else self.maximum(min)
-            return x if max is None else x.minimum(max)
-        x = self.float() if self.dtype.kind != "f" and isinstance(max if min is None else min, float) else self
-        return elementwise.Clamp.apply(x, min=plain_number(min), max=plain_number(max))
+            return choosing.clamp_between(self, min, max)
+        low, high = plain_number(min), plain_number(max)
+        x = self.float() if self.dtype.kind != "f" and float in (type(low), type(high)) else self
+        return elementwise.Clamp.apply(x, min=low, max=high)
 
     clip = clamp
 
-    def softmax(self, dim: Int) -> Tensor:
+    def softmax(self, dim: Int, dtype: Any = None) -> Tensor:
         """exp(x) / sum(exp(x)) along ``dim``."""
-        return reductions.Softmax.apply(_floating("softmax", self), dim=(one_axis("softmax", dim, self.ndim),))
+        return reductions.Softmax.apply(
+            floating("softmax", self.to(dtype=dtype)), dim=all_axes("softmax", dim, self.ndim)
+        )
 
-    def log_softmax(self, dim: Int) -> Tensor:
+    def log_softmax(self, dim: Int, dtype: Any = None) -> Tensor:
         """The logarithm of the softmax along ``dim``."""
         return reductions.LogSoftmax.apply(
-            _floating("log_softmax", self), dim=(one_axis("log_softmax", dim, self.ndim),)
+            floating("log_softmax", self.to(dtype=dtype)), dim=all_axes("log_softmax", dim, self.ndim)
         )
 
     def logsumexp(self, dim: Dims, keepdim: Bool = False) -> Tensor:
         """log(sum(exp(x))) along ``dim``, without overflow."""
-        x = _floating("logsumexp", self)
-        return reductions.LogSumExp.apply(x, dim=all_axes("logsumexp", dim, self.ndim), keepdim=keepdim)
+        return unary(reductions.LogSumExp, self, dim=all_axes("logsumexp", dim, self.ndim), keepdim=keepdim)
 
     # --- reductions ---
 
-    def sum(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
+    def sum(self, dim: Dims = None, keepdim: Bool = False, dtype: Any = None) -> Tensor:
         """The sum over the axes ``dim`` (all of them by default)."""
-        return reductions.Sum.apply(self, dim=all_axes("sum", dim, self.ndim), keepdim=keepdim)
+        return reductions.Sum.apply(self.to(dtype=dtype), dim=all_axes("sum", dim, self.ndim), keepdim=keepdim)
 
-    def mean(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
+    def mean(self, dim: Dims = None, keepdim: Bool = False, dtype: Any = None) -> Tensor:
         """The mean over the axes ``dim`` (all of them by default)."""
-        total = _floating("mean", self).sum(dim, keepdim)
+        total = floating("mean", self.to(dtype=dtype)).sum(dim, keepdim)
         return total / count_along(self.shape, all_axes("mean", dim, self.ndim))
 
-    def var(self, dim: Dims = None, correction: Int = 1, keepdim: Bool = False, unbiased: Any = None) -> Tensor:
-        """The variance: the sum of squared deviations over (count - correction)."""
-        correction = correction if unbiased is None else int(unbiased)
-        deviation = self - self.mean(dim, keepdim=True)
-        count = count_along(self.shape, all_axes("var", dim, self.ndim)) - correction
-        total = (deviation * deviation).sum(dim, keepdim)
-        return total / count if count > 0 else total * float("nan")
+    def prod(self, dim: Int | None = None, keepdim: Bool = False, dtype: Any = None) -> Tensor:
+        """The product of all elements, or along one axis; see `minigen.prod`."""
+        return statistics.prod(self.to(dtype=dtype), dim, keepdim)
 
-    def std(self, dim: Dims = None, correction: Int = 1, keepdim: Bool = False, unbiased: Any = None) -> Tensor:
-        """The square root of the variance."""
-        return self.var(dim, correction, keepdim, unbiased).sqrt()
+    def cumsum(self, dim: Int, dtype: Any = None) -> Tensor:
+        """The running sum along ``dim``; see `minigen.cumsum`."""
+        return reductions.CumSum.apply(self.to(dtype=dtype), dim=one_axis("cumsum", dim, self.ndim))
+
+    def norm(self, p: Any = "fro", dim: Dims = None, keepdim: Bool = False) -> Tensor:
+        """The norm of order ``p`` of the elements; see `minigen.norm`."""
+        return statistics.norm("norm", self, p, dim, keepdim)
+
+    def var(self, dim: Any = None, unbiased: Bool = True, keepdim: Bool = False, *, correction: Any = None) -> Tensor:
+        """The variance: the sum of squared deviations over (count - correction); see `minigen.var`."""
+        return statistics.var(self, dim, unbiased, keepdim, correction)
+
+    def std(self, dim: Any = None, unbiased: Bool = True, keepdim: Bool = False, *, correction: Any = None) -> Tensor:
+        """The square root of the variance; its derivative is 0 where all elements are equal."""
+        return statistics.std(self, dim, unbiased, keepdim, correction)
 
     def amax(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
         """The largest element over the axes ``dim``; equal ones share the gradient."""
@@ -749,11 +880,19 @@ class Tensor:
             return self.minimum(dim)
         return self.amin() if dim is None else self._chosen(self.argmin(dim, keepdim=True), dim, keepdim)
 
+    def sort(self, dim: Int = -1, descending: Bool = False, stable: Bool = False) -> ValuesAndIndices:
+        """The elements along ``dim`` in order, and where they were; see `minigen.sort`."""
+        return self._chosen(statistics.sort_order("sort", self, dim, descending), dim, True)
+
+    def topk(self, k: Int, dim: Int = -1, largest: Bool = True, sorted: Bool = True) -> ValuesAndIndices:
+        """The ``k`` largest (or smallest) elements along ``dim``, and where they were; see `minigen.topk`."""
+        return self._chosen(statistics.topk_order(self, k, dim, largest), dim, True)
+
     def _chosen(self, index: Tensor, dim: Int, keepdim: Bool) -> ValuesAndIndices:
-        if self.ndim == 0:
-            return ValuesAndIndices(self, index)
         values = self.gather(dim, index)
-        return ValuesAndIndices(values, index) if keepdim else ValuesAndIndices(values.squeeze(dim), index.squeeze(dim))
+        if keepdim or self.ndim == 0:
+            return ValuesAndIndices(values, index)
+        return ValuesAndIndices(values.squeeze(dim), index.squeeze(dim))
 
     # --- shapes ---
 
@@ -778,10 +917,12 @@ class Tensor:
 
     def transpose(self, dim0: Int, dim1: Int) -> Tensor:
         """Swap two axes."""
-        order = list(range(self.ndim))
+        order = list(range(max(self.ndim, 1)))
         i, j = one_axis("transpose", dim0, self.ndim), one_axis("transpose", dim1, self.ndim)
         order[i], order[j] = order[j], order[i]
-        return shapes.Permute.apply(self, dims=tuple(order))
+        return shapes.Permute.apply(self, dims=tuple(order)) if self.ndim else self
+
+    swapaxes = swapdims = transpose
 
     def t(self) -> Tensor:
         """The transpose of a matrix."""
@@ -805,12 +946,12 @@ class Tensor:
     def unflatten(self, dim: Int, sizes: Sequence[Int]) -> Tensor:
         """Split one axis into several."""
         i = one_axis("unflatten", dim, self.ndim)
-        inner = fill_shape((self.shape[i],), tuple(sizes))
+        inner = fill_shape((self.shape[i],), tuple(sizes), "unflatten")
         return self.reshape(*self.shape[:i], *inner, *self.shape[i + 1 :])
 
     def squeeze(self, dim: Dims = None) -> Tensor:
         """Drop axes of length 1: all of them, or those named."""
-        axes = all_axes("squeeze", dim, self.ndim)
+        axes = () if dim == () else all_axes("squeeze", dim, self.ndim)
         return self.reshape([n for i, n in enumerate(self.shape) if n != 1 or i not in axes])
 
     def unsqueeze(self, dim: Int) -> Tensor:
@@ -850,34 +991,65 @@ class Tensor:
 
     def repeat(self, *sizes: Any) -> Tensor:
         """Copies of the whole tensor, side by side, ``sizes[i]`` times along axis i."""
-        sizes = as_sizes(sizes)
-        if len(sizes) < self.ndim:
-            raise ValueError(f"repeat: {sizes} has fewer entries than the tensor has axes {self.shape}")
-        shape = (1,) * (len(sizes) - self.ndim) + self.shape
-        pairs = [m for n in shape for m in (1, n)]  # each axis behind an axis of length 1 that repeats it
-        grown = [m for k, n in zip(sizes, shape, strict=True) for m in (k, n)]
-        tiled = [k * n for k, n in zip(sizes, shape, strict=True)]
-        return self.reshape(pairs).broadcast_to(grown).reshape(tiled)
+        return rearrange.repeat(self, as_sizes(sizes))
+
+    def tile(self, *dims: Any) -> Tensor:
+        """As `repeat`; a short ``dims`` counts from the last axis."""
+        sizes = as_sizes(dims)
+        return rearrange.repeat(self, (1,) * (self.ndim - len(sizes)) + sizes)
+
+    def repeat_interleave(self, repeats: Any, dim: Int | None = None) -> Tensor:
+        """Each slice along ``dim`` several times in a row; see `minigen.repeat_interleave`."""
+        return choosing.repeat_interleave(self, repeats, dim)
+
+    def roll(self, shifts: Any, dims: Any = None) -> Tensor:
+        """The elements moved along axes, around the end; see `minigen.roll`."""
+        return rearrange.roll(self, shifts, dims)
+
+    def movedim(self, source: Any, destination: Any) -> Tensor:
+        """Axes moved to other places, the rest in their order."""
+        return rearrange.movedim(self, source, destination)
+
+    moveaxis = movedim
+
+    def tril(self, diagonal: Int = 0) -> Tensor:
+        """The lower triangle of matrices, 0 above the diagonal."""
+        return rearrange.triangle("tril", self, diagonal)
+
+    def triu(self, diagonal: Int = 0) -> Tensor:
+        """The upper triangle of matrices, 0 below the diagonal."""
+        return rearrange.triangle("triu", self, diagonal)
+
+    def diagonal(self, offset: Int = 0, dim1: Int = 0, dim2: Int = 1) -> Tensor:
+        """The elements x[i, i + offset] of two axes, along a new last axis."""
+        return rearrange.diagonal(self, offset, dim1, dim2)
+
+    def diag(self, diagonal: Int = 0) -> Tensor:
+        """A vector as a diagonal matrix; of a matrix its diagonal."""
+        return rearrange.diag(self, diagonal)
+
+    def diag_embed(self, offset: Int = 0, dim1: Int = -2, dim2: Int = -1) -> Tensor:
+        """The last axis as the diagonal of matrices."""
+        return rearrange.diag_embed(self, offset, dim1, dim2)
+
+    def trace(self) -> Tensor:
+        """The sum of the diagonal of a matrix."""
+        if self.ndim != 2:
+            raise ValueError(f"trace: a matrix is wanted, not a tensor of shape {self.shape}")
+        return self.diagonal().sum()
 
     def flip(self, *dims: Any) -> Tensor:
         """The elements in reverse order along the axes ``dims``."""
         axes = all_axes("flip", as_sizes(dims), self.ndim)
         return self[tuple(slice(None, None, -1 if i in axes else 1) for i in range(self.ndim))]
 
+    def narrow(self, dim: Int, start: Int, length: Int) -> Tensor:
+        """The ``length`` slices along ``dim`` from ``start`` on: a view."""
+        return rearrange.narrow(self, dim, start, length)
+
     def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Tensor, ...]:
         """Cut into pieces of one length (the last may be shorter), or of the lengths given."""
-        axis = one_axis("split", dim, self.ndim)
-        length = self.shape[axis]
-        if isinstance(split_size, int):
-            if split_size <= 0:
-                raise ValueError(f"split: split_size must be positive, not {split_size}")
-            stops = [*range(split_size, length, split_size), length]
-        else:
-            stops = [int(n) for n in np.cumsum(split_size)]
-            if not stops or stops[-1] != length or min(split_size) < 0:
-                raise ValueError(f"split: the lengths {list(split_size)} do not add up to {length}, axis {dim}")
-        cut = (slice(None),) * axis
-        return tuple(self[(*cut, slice(a, b))] for a, b in zip([0, *stops[:-1]], stops, strict=True))
+        return rearrange.split(self, split_size, dim)
 
     def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Tensor, ...]:
         """Cut into at most ``chunks`` pieces of equal length (the last may be shorter)."""
@@ -898,25 +1070,51 @@ class Tensor:
     # --- choosing elements ---
 
     def __getitem__(self, index: Any) -> Tensor:
-        index = _index(self, index)
-        try:
-            return indexing.GetItem.apply(self, index=index)
-        except IndexError as error:
-            raise IndexError(f"index {_show(index)} does not fit a tensor of shape {self.shape}: {error}") from None
+        return GetItem.apply(self, index=as_index(self, index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._check_in_place("x[i] = v", value, "compose a new tensor with minigen.where or minigen.cat")
-        index = _index(self, index)
+        index, new = as_index(self, index), as_operand("x[i] = v", value, self).array
         try:
-            self.array[index] = _as_tensor("x[i] = v", value, self).array
-        except (IndexError, ValueError) as error:
-            raise type(error)(f"x[{_show(index)}] = v on a tensor of shape {self.shape}: {error}") from None
+            self.array[index] = new
+        except ValueError:
+            chosen = self.array[index].shape
+            raise ValueError(
+                f"x[i] = v: values of shape {new.shape} do not fit the {chosen} elements chosen of {self.shape}"
+            ) from None
         self.bump_version()
 
     def gather(self, dim: Int, index: Tensor) -> Tensor:
-        """Along ``dim`` take the elements that ``index`` names; along the other axes stay in place."""
-        axis, chosen = _gather_arguments("gather", self, dim, index)
-        return indexing.Gather.apply(self, dim=axis, index=chosen)
+        """Along ``dim`` the elements that ``index`` names; see `minigen.gather`."""
+        return choosing.gather(self, dim, index)
+
+    def take_along_dim(self, indices: Tensor, dim: Int | None = None) -> Tensor:
+        """As `gather`, but the other axes broadcast."""
+        return choosing.take_along_dim(self, indices, dim)
+
+    def scatter(self, dim: Int, index: Tensor, src: Any) -> Tensor:
+        """Elements of ``src`` (or one number) in the places that ``index`` names; see `minigen.scatter`."""
+        return choosing.scatter("scatter", self, dim, index, src)
+
+    def scatter_add(self, dim: Int, index: Tensor, src: Tensor) -> Tensor:
+        """Elements of ``src`` added at the places that ``index`` names; see `minigen.scatter_add`."""
+        return choosing.scatter_add("scatter_add", self, dim, index, src)
+
+    def index_select(self, dim: Int, index: Tensor) -> Tensor:
+        """The slices along ``dim`` that ``index`` names; see `minigen.index_select`."""
+        return choosing.index_select(self, dim, index)
+
+    def index_add(self, dim: Int, index: Tensor, source: Tensor, alpha: Any = 1) -> Tensor:
+        """Slices of ``source`` added at the places that ``index`` names; see `minigen.index_add`."""
+        return choosing.index_add("index_add", self, dim, index, source, alpha)
+
+    def masked_fill(self, mask: Tensor, value: Any) -> Tensor:
+        """``value`` where the mask is True; see `minigen.masked_fill`."""
+        return choosing.masked_fill("masked_fill", self, mask, value)
+
+    def masked_select(self, mask: Tensor) -> Tensor:
+        """The elements where the mask is True, in a row."""
+        return choosing.masked_select(self, mask)
 
     # --- in place: on tensors outside the graph, or under no_grad ---
 
@@ -930,7 +1128,7 @@ class Tensor:
 
     def zero_(self) -> Tensor:
         """Set every element to 0."""
-        return self.fill_(0)
+        return self._write("zero_", lambda mine, new: new, 0)
 
     def add_(self, other: Any, alpha: Any = 1) -> Tensor:
         """Add ``alpha * other``."""
@@ -952,6 +1150,26 @@ class Tensor:
         """Clamp to [min, max]."""
         return self._write("clamp_", lambda mine, _: array_module(mine).clip(mine, min, max), 0)
 
+    def lerp_(self, end: Any, weight: Any) -> Tensor:
+        """Move towards ``end`` by the share ``weight``."""
+        return self._write("lerp_", lambda mine, new: new, self.detach().lerp(end, weight))
+
+    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor:
+        """Write ``value`` where the mask is True."""
+        return self._rewrite("masked_fill_", choosing.masked_fill, mask, value)
+
+    def scatter_(self, dim: Int, index: Tensor, src: Any) -> Tensor:
+        """Write elements of ``src`` (or one number) to the places that ``index`` names."""
+        return self._rewrite("scatter_", choosing.scatter, dim, index, src)
+
+    def scatter_add_(self, dim: Int, index: Tensor, src: Tensor) -> Tensor:
+        """Add elements of ``src`` at the places that ``index`` names."""
+        return self._rewrite("scatter_add_", choosing.scatter_add, dim, index, src)
+
+    def index_add_(self, dim: Int, index: Tensor, source: Tensor, alpha: Any = 1) -> Tensor:
+        """Add slices of ``source`` at the places that ``index`` names."""
+        return self._rewrite("index_add_", choosing.index_add, dim, index, source, alpha)
+
     def normal_(self, mean: Float = 0.0, std: Float = 1.0, generator: Any = None) -> Tensor:
         """Fill with normally distributed numbers."""
         if std < 0:
@@ -966,148 +1184,25 @@ class Tensor:
 
     def _write(self, name: str, compute: Callable[[Array, Array], Array], other: Any) -> Tensor:
         self._check_in_place(name, other, "use the operation without the underscore, or do it under no_grad()")
-        other = _as_tensor(name, other, self)
+        other = as_operand(name, other, self)
         if not broadcastable(self.shape, other.shape) or np.broadcast_shapes(self.shape, other.shape) != self.shape:
             raise ValueError(f"{name}: values of shape {other.shape} cannot be written into shape {self.shape}")
         self.array[...] = compute(self.array, other.array)
         self.bump_version()
         return self
 
+    def _rewrite(self, name: str, function: Callable, *arguments: Any) -> Tensor:
+        """Write what a function of this tensor's values gives."""
+        return self._write(name, lambda mine, new: new, function(name, self.detach(), *arguments))
+
     def _check_in_place(self, name: str, other: Any, remedy: str) -> None:
         """Refuse what would change the graph behind its back, or memory that is shared by repetition."""
-        if engine.is_grad_enabled() and (self.requires_grad or getattr(other, "requires_grad", False)):
+        if modes.is_grad_enabled() and (self.requires_grad or getattr(other, "requires_grad", False)):
             raise RuntimeError(f"{name} in place on a tensor that gradients flow through, while recording; {remedy}")
-        repeated = any(s == 0 and n > 1 for s, n in zip(self.array.strides, self.shape, strict=True))
-        if repeated or not getattr(self.array.flags, "writeable", True):
+        if not writeable(self.array):
             raise RuntimeError(f"{name}: this memory is read-only or repeated by expand(); use .clone() first")
 
 
-# --- operands -----------------------------------------------------------------------------------------------
-
-
-def result_type(a: Tensor, b: Tensor) -> np.dtype:
-    """The dtype that PyTorch gives to a combination of two tensors.
-
-    Tensors without axes only count where they are of a higher kind (bool < integer < floating).
-    """
-    kinds = [KINDS[x.dtype.kind] for x in (a, b)]
-    if (a.ndim == 0) != (b.ndim == 0):
-        with_axes, without = (0, 1) if b.ndim == 0 else (1, 0)
-        return (a, b)[without if kinds[without] > kinds[with_axes] else with_axes].dtype
-    return promote_types(a.dtype, b.dtype)
-
-
-def _as_tensor(name: str, x: Any, like: Tensor | None = None) -> Tensor:
-    """Make a tensor of a number or array; a number takes the dtype of ``like`` where its kind allows."""
-    if isinstance(x, Tensor):
-        return x
-    if isinstance(x, np.generic):
-        x = x.item()
-    if isinstance(x, (bool, int, float)):
-        dtype = number_dtype(x, None if like is None else like.dtype)
-        xp = np if like is None else array_module(like.array)
-        return Tensor._wrap(None, xp.asarray(x, dtype=dtype))  # type: ignore[arg-type]
-    if isinstance(x, np.ndarray) or type(x).__module__.partition(".")[0] == "cupy":
-        return Tensor(x)
-    raise TypeError(f"{name}: a Tensor or a number is wanted, not {type(x).__name__}; minigen.tensor(data) makes one")
-
-
-def _same_dtype(name: str, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    if a.array.dtype != b.array.dtype:
-        dtype = result_type(a, b)
-        a, b = a.to(dtype=dtype), b.to(dtype=dtype)
-    return a, b
-
-
-def _operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
-    """Two tensors that NumPy combines with PyTorch's result, or an error that names the operation."""
-    if not isinstance(a, Tensor):
-        a = _as_tensor(name, a, b)
-    elif not isinstance(b, Tensor):
-        b = _as_tensor(name, b, a)
-    x, y = a.array, b.array
-    if x.dtype != y.dtype and not ((x.dtype.kind == "b" and y.ndim) or (y.dtype.kind == "b" and x.ndim)):
-        a, b = _same_dtype(name, a, b)  # beside a bool, NumPy does what PyTorch does, without a copy
-    if x.shape != y.shape and x.ndim and y.ndim and not broadcastable(x.shape, y.shape):
-        raise ValueError(
-            f"{name}: shapes {x.shape} and {y.shape} do not broadcast: "
-            "compared from the right, lengths must be equal or 1"
-        )
-    return a, b
-
-
-def _is_operand(x: Any) -> bool:
-    return isinstance(x, (Tensor, bool, int, float, np.ndarray, np.generic)) or hasattr(x, "__cuda_array_interface__")
-
-
-def _binary(function: type[engine.Function], name: str, a: Any, b: Any, floating: bool = False) -> Any:
-    if not (_is_operand(a) and _is_operand(b)):
-        return NotImplemented
-    a, b = _operands(name, a, b)
-    if floating and a.array.dtype.kind != "f" and b.array.dtype.kind != "f":
-        a, b = a.float(), b.float()
-    if name == "sub" and a.array.dtype.kind == "b":
-        raise TypeError("sub: bool tensors cannot be subtracted; use ^ (differ) or ~ (not), or convert with .int()")
-    return function.apply(a, b)
-
-
-def _compare(compare: Callable, name: str, a: Tensor, b: Any) -> Any:
-    if not _is_operand(b):
-        return NotImplemented
-    a, b = _operands(name, a, b)
-    if name.startswith("bitwise") and "f" in (a.dtype.kind, b.dtype.kind):
-        raise TypeError(f"{name}: wants bool or integer tensors, not {a.dtype} and {b.dtype}")
-    return a._wrap(array_module(a.array).asarray(compare(a.array, b.array)))
-
-
-def _unary(function: type[engine.Function], x: Tensor) -> Tensor:
-    return function.apply(x if x.array.dtype.kind == "f" else x.float())
-
-
-def _floating(name: str, x: Tensor) -> Tensor:
-    if x.array.dtype.kind != "f":
-        raise RuntimeError(f"{name}: wants a floating-point tensor, not {x.dtype}; use .float() first")
-    return x
-
-
-# --- shapes, axes, indices ----------------------------------------------------------------------------------
-
-
-def _index(x: Tensor, index: Any) -> tuple:
-    """Turn an index into a tuple of numbers, slices and arrays of the tensor's own library."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return tuple(_index_part(x, part) for part in parts)
-
-
-def _index_part(x: Tensor, part: Any) -> Any:
-    if isinstance(part, slice):
-        return slice(*(None if n is None else operator.index(n) for n in (part.start, part.stop, part.step)))
-    if part is None or part is Ellipsis or isinstance(part, (bool, int)):
-        return part
-    if isinstance(part, (list, np.ndarray, np.generic)):
-        part = _as_tensor("index", np.asarray(part, dtype=None if np.size(part) else int64))
-    if not isinstance(part, Tensor) or part.dtype.kind == "f":
-        kind = part.dtype if isinstance(part, Tensor) else type(part).__name__
-        raise IndexError(f"a tensor is indexed by integers, slices, None, ... and integer or bool tensors, not {kind}")
-    if part.ndim == 0 and part.dtype.kind != "b":
-        return int(part)
-    return part.array
-
-
-def _show(index: tuple) -> str:
-    return ", ".join(f"<{part.dtype} array {part.shape}>" if hasattr(part, "dtype") else str(part) for part in index)
-
-
-def _gather_arguments(name: str, x: Tensor, dim: int, index: Tensor) -> tuple[int, Array]:
-    axis = one_axis(name, dim, x.ndim)
-    if not isinstance(index, Tensor) or index.dtype.kind not in "iu":
-        raise TypeError(f"{name}: index must be an integer tensor")
-    fits = index.ndim == x.ndim and all(
-        i == axis or m <= n for i, (m, n) in enumerate(zip(index.shape, x.shape, strict=True))
-    )
-    if not fits:
-        raise ValueError(f"{name}: an index of shape {index.shape} does not fit {x.shape} along dim {dim}")
-    low, high = (int(index.array.min()), int(index.array.max())) if index.numel() else (0, -1)
-    if low < 0 or high >= x.shape[axis]:
-        raise IndexError(f"{name}: index {low if low < 0 else high} is out of range for axis {dim} of {x.shape}")
-    return axis, index.array
+def as_tensor(name: str, x: Any) -> Tensor:
+    """Make a tensor of a number or array, for the operation called ``name``."""
+    return x if isinstance(x, Tensor) else Tensor(as_array(name, x))

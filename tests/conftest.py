@@ -15,8 +15,10 @@ os.environ["MPLBACKEND"] = "Agg"
 
 import hypothesis
 import pytest
+import standin
 
 import minigen
+from minigen.engine import Function
 
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=30)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True, print_blob=True)
@@ -101,3 +103,30 @@ def torch():
 def seed():
     """Every test starts from the same random numbers, whichever ran before it."""
     minigen.manual_seed(0)
+
+
+@pytest.fixture(params=["standin", "cuda"])
+def device(request):
+    """A device that is not the CPU: the strict stand-in for CuPy, and CuPy where there is a GPU."""
+    if request.param == "cuda":
+        if not minigen.cuda.is_available():
+            pytest.skip("no GPU that CuPy can use: the stand-in alone speaks for it")
+        yield "cuda"
+        return
+    with standin.installed() as name:
+        yield name
+
+
+@pytest.fixture
+def made_dtypes(monkeypatch):
+    """The dtypes of everything that functions make, forward and backward."""
+    made = {}
+    original = Function.apply.__func__
+
+    def apply(cls, *inputs, **options):
+        y = original(cls, *inputs, **options)
+        made.setdefault(str(y.dtype), cls.__name__)
+        return y
+
+    monkeypatch.setattr(Function, "apply", classmethod(apply))
+    return made

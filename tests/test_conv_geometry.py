@@ -1,14 +1,19 @@
-"""conv2d, conv_transpose2d and conv2d_weight on tensors: any geometry, any order of derivative, and every refusal."""
+"""Everything that slides windows or maps pixels linearly: any geometry, any order of derivative, and every refusal.
+
+Hypothesis draws the geometry.  What a linear function must fulfil is written once (`assert_adjoint`) and asked of all;
+where PyTorch has the function, it is asked for its opinion.
+"""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import minigen
 import minigen.nn.functional as F
 from minigen import Tensor
 from minigen.checks import check_gradients
+from minigen.functional.conv import ConvTranspose2d
 
 
 def close(a, b, tolerance):
@@ -116,6 +121,195 @@ def test_a_single_bright_pixel_shows_the_kernel(height, width, dilation):
     assert np.array_equal(y.numpy()[0, :, ::-down, ::-right], w.numpy()[:, 0])
 
 
+@given(st.integers(1, 4), st.integers(1, 4), pairs(1, 3), pairs(1, 2), st.integers(0, 2), st.integers(0, 2))
+def test_a_single_bright_pixel_becomes_its_kernel(height, width, stride, dilation, i, j):
+    w = minigen.randn(1, 2, height, width)
+    (s, t), (d, e) = np.broadcast_to(stride, 2), np.broadcast_to(dilation, 2)
+    y = minigen.zeros(1, 1, 3, 3)
+    y.array[0, 0, i, j] = 1.0
+    x = F.conv_transpose2d(y, w, stride=stride, dilation=dilation).numpy()
+    rows, columns = slice(i * s, i * s + d * (height - 1) + 1, d), slice(j * t, j * t + e * (width - 1) + 1, e)
+    assert np.array_equal(x[0, :, rows, columns], w.numpy()[0])
+    x[0, :, rows, columns] = 0.0
+    assert not x.any()
+
+
+# --- adjoints ----------------------------------------------------------------------------------------------------
+
+
+def assert_adjoint(f, x):
+    """<y, f(x)> = <f*(y), x>, f* being what backward does; and f of nothing is nothing."""
+    x = Tensor(np.asarray(x, np.float64)).requires_grad_()
+    fx = f(x)
+    y = np.random.default_rng(1).standard_normal(fx.shape)
+    back = minigen.grad(fx, x, Tensor(y))[0].numpy()
+    assert back.shape == x.shape
+    scale = np.linalg.norm(y) * np.linalg.norm(fx.detach().numpy()) + np.linalg.norm(back) * np.linalg.norm(x.array)
+    assert abs(np.vdot(y, fx.detach().numpy()) - np.vdot(back, x.array)) <= 1e-12 * scale
+    assert not f(Tensor(np.zeros(x.shape))).numpy().any()
+
+
+def drawn(shape, seed):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+seeds = st.integers(0, 2**32 - 1)
+shapes = st.tuples(st.integers(0, 3), st.integers(1, 3), st.integers(1, 8), st.integers(1, 8))
+
+
+@given(calls())
+def test_conv2d_is_adjoint_to_its_backward_in_both_arguments(call):
+    (x, w, _), options = call
+    assert_adjoint(lambda x: F.conv2d(x, Tensor(w.astype(float)), **options), x)
+    assert_adjoint(lambda w: F.conv2d(Tensor(x.astype(float)), w, **options), w)
+
+
+@given(calls(transposed=True))
+def test_conv_transpose2d_is_adjoint_to_its_backward_in_both_arguments(call):
+    (y, w, _), options = call
+    assert_adjoint(lambda y: F.conv_transpose2d(y, Tensor(w.astype(float)), **options), y)
+    assert_adjoint(lambda w: F.conv_transpose2d(Tensor(y.astype(float)), w, **options), w)
+
+
+@given(calls())
+def test_the_family_is_one_trilinear_form(call):
+    """T(x, w, y) = <y, conv2d(x, w)> = <w, conv2d_weight(x, y)> = <x, what ConvTranspose2d makes of y and w>."""
+    (x, w, _), options = call
+    x, w = (Tensor(a.astype(float)).requires_grad_() for a in (x, w))
+    out = F.conv2d(x, w, **options)
+    y = Tensor(drawn(out.shape, 2))
+    thrice = [
+        (y, out),
+        (w, F.conv2d_weight(x, w.shape, y, **options)),
+        (x, ConvTranspose2d.apply(y, w, size=x.shape[2:], geometry=out.grad_fn.geometry)),
+    ]
+    pairs_of_arrays = [[t.detach().numpy() for t in pair] for pair in thrice]
+    numbers = [np.vdot(a, b) for a, b in pairs_of_arrays]
+    scale = max(np.linalg.norm(a) * np.linalg.norm(b) for a, b in pairs_of_arrays)
+    assert max(numbers) - min(numbers) <= 1e-12 * scale
+
+
+@st.composite
+def window_options(draw, shape):
+    """A kernel that fits the image, with stride and padding, as keywords."""
+    padding = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    kernel = tuple(
+        draw(st.integers(max(1, 2 * p), max(1, 2 * p, min(5, n + 2 * p)))) for n, p in zip(shape[2:], padding)
+    )
+    return {"kernel_size": kernel, "stride": draw(pairs(1, 3)), "padding": padding}
+
+
+@given(st.data(), shapes, seeds)
+def test_fold_and_unfold_are_adjoint(data, shape, seed):
+    options = data.draw(window_options(shape))
+    assume(all(k <= n + 2 * p for n, k, p in zip(shape[2:], options["kernel_size"], options["padding"])))
+    x = drawn(shape, seed)
+    assert_adjoint(lambda x: F.unfold(x, **options), x)
+    columns = F.unfold(Tensor(x), **options)
+    assert_adjoint(lambda c: F.fold(c, shape[2:], **options), drawn(columns.shape, seed))
+    times_seen = F.fold(F.unfold(minigen.ones(*shape, dtype="float64"), **options), shape[2:], **options)
+    np.testing.assert_allclose(F.fold(columns, shape[2:], **options).numpy(), x * times_seen.numpy(), atol=1e-12)
+
+
+@given(calls())
+def test_a_convolution_is_a_product_with_the_columns(call):
+    (x, w, _), options = call
+    assume(options.pop("groups") == 1)
+    x, w = Tensor(x.astype(float)), Tensor(w.astype(float))
+    y = F.conv2d(x, w, **options)
+    product = w.flatten(1) @ F.unfold(x, tuple(w.shape[2:]), **options)
+    assert close(product.reshape(y.shape), y, 1e-12)
+
+
+@given(st.data(), shapes, seeds)
+def test_pooling_is_adjoint_to_its_backward(data, shape, seed):
+    options = data.draw(window_options(shape))
+    assume(all(k <= n + 2 * p for n, k, p in zip(shape[2:], options["kernel_size"], options["padding"])))
+    counts = data.draw(st.booleans())
+    x = drawn(shape, seed)
+    assert_adjoint(lambda x: F.avg_pool2d(x, **options, ceil_mode=counts, count_include_pad=not counts), x)
+    size = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    assert_adjoint(lambda x: F.adaptive_avg_pool2d(x, size), x)
+    _, indices = F.max_pool2d(Tensor(x), kernel_size=2, stride=3, padding=1, return_indices=True)
+    pixels = (3 * indices.shape[2] + 3, 3 * indices.shape[3] + 3)
+    assert_adjoint(
+        lambda y: F.max_unpool2d(y, indices, 2, 3, 0, (pixels[0] - 3, pixels[1] - 3)), drawn(indices.shape, seed)
+    )
+
+
+@given(calls(), st.integers(0, 2), st.integers(0, 2), st.sampled_from(["max_pool2d", "avg_pool2d"]))
+def test_a_shifted_image_gives_a_shifted_pooling(call, down, right, name):
+    (x, w, _), options = call
+    stride = [int(s) for s in np.broadcast_to(options["stride"], 2)]
+    assume(all(k <= n for k, n in zip(w.shape[2:], x.shape[2:])))
+    y = getattr(F, name)(Tensor(x), w.shape[2:], stride).numpy()
+    shifted = np.pad(x, ((0, 0), (0, 0), (down * stride[0], 0), (right * stride[1], 0)))
+    y_shifted = getattr(F, name)(Tensor(shifted), w.shape[2:], stride).numpy()
+    np.testing.assert_allclose(y_shifted[:, :, down:, right:], y, atol=1e-6)
+
+
+@given(shapes, seeds, st.tuples(st.integers(1, 12), st.integers(1, 12)), st.booleans())
+def test_interpolation_is_adjoint_to_its_backward(shape, seed, size, align_corners):
+    x = drawn(shape, seed)
+    for mode in ("nearest", "nearest-exact", "area", "bilinear", "bicubic"):
+        options = {"align_corners": align_corners} if mode in ("bilinear", "bicubic") else {}
+        assert_adjoint(lambda x, mode=mode, options=options: F.interpolate(x, size, mode=mode, **options), x)
+        constant = F.interpolate(minigen.ones(1, 1, *shape[2:], dtype="float64"), size, mode=mode, **options)
+        np.testing.assert_allclose(constant.numpy(), 1.0, atol=1e-12)  # the weights of every pixel add up to 1
+
+
+@st.composite
+def borders(draw, shape, mode):
+    """What fits the last two axes, the last first."""
+    both = []
+    for n in reversed(shape[2:]):
+        most = {"constant": 4, "replicate": 4, "reflect": n - 1, "circular": n}[mode]
+        before, after = draw(st.integers(-2, most)), draw(st.integers(-2, most))
+        left = n + min(0, before) + min(0, after)
+        both += [before, after] if left >= 1 and (mode != "circular" or max(before, after) <= left) else [0, 0]
+    return tuple(both)
+
+
+@given(st.data(), shapes, seeds)
+def test_padding_is_adjoint_to_its_backward(data, shape, seed):
+    for mode in ("constant", "reflect", "replicate", "circular"):
+        border = data.draw(borders(shape, mode))
+        assert_adjoint(lambda x, border=border, mode=mode: F.pad(x, border, mode), drawn(shape, seed))
+
+
+@given(st.data(), shapes, seeds)
+def test_padding_is_that_of_torch(torch, data, shape, seed):
+    x = drawn(shape, seed)
+    for mode in ("constant", "reflect", "replicate", "circular"):
+        border = data.draw(borders(shape, mode))
+        wanted = torch.nn.functional.pad(torch.tensor(x), border, mode)
+        assert np.array_equal(F.pad(Tensor(x), border, mode).numpy(), wanted.numpy())
+
+
+@given(shapes, seeds, st.integers(1, 3))
+def test_shuffling_back_and_forth_is_nothing(shape, seed, factor):
+    n, channels, height, width = shape
+    x = Tensor(drawn((n, channels * factor**2, height, width), seed))
+    assert np.array_equal(F.pixel_unshuffle(F.pixel_shuffle(x, factor), factor).numpy(), x.numpy())
+    assert_adjoint(lambda x: F.pixel_shuffle(x, factor), x.numpy())
+
+
+# --- signals -----------------------------------------------------------------------------------------------------
+
+
+@given(calls(), st.sampled_from(["conv1d", "conv_transpose1d"]))
+def test_convolutions_of_signals_are_those_of_torch(torch, call, name):
+    (x, w, b), options = call
+    options = {key: value if key == "groups" else int(np.broadcast_to(value, 2)[0]) for key, value in options.items()}
+    if name == "conv_transpose1d":
+        x = np.repeat(x, w.shape[0] // options["groups"], axis=1)[:, : w.shape[0]]
+        x = np.concatenate([x] * w.shape[0], axis=1)[:, : w.shape[0]]
+        b = np.resize(b, w.shape[1] * options["groups"])
+        extent = options["dilation"] * (w.shape[2] - 1) + 1
+        assume((x.shape[2] - 1) * options["stride"] + extent > 2 * options["padding"])
+    same_as_torch(torch, name, [np.array(x[..., 0]), np.array(w[..., 0]), b], options)
+
+
 @given(calls(), st.floats(-2, 2), st.floats(-2, 2))
 def test_the_family_is_linear_in_each_argument(call, a, b):
     (x, w, _), options = call
@@ -214,6 +408,12 @@ REFUSED = {
     "conv2d: input (8, 3, 32, 32) has 3 channels, but weight (16, 4, 3, 3) wants 4": lambda: F.conv2d(
         X, tensor(16, 4, 3, 3)
     ),
+    "its last axis has 3: channels come first, (N, C, H, W), so use input.permute(0, 3, 1, 2)": lambda: F.conv2d(
+        tensor(8, 28, 28, 3), W
+    ),
+    "its last axis has 3: channels come first, (C, L), so use input.permute(1, 0)": lambda: F.conv1d(
+        tensor(28, 3), tensor(16, 3, 3)
+    ),
     "has 3 channels, but weight (16, 3, 3, 3) wants 3 x 2 groups": lambda: F.conv2d(X, W, groups=2),
     "conv2d: 16 output channels cannot be split into 3 groups": lambda: F.conv2d(tensor(1, 9, 8, 8), W, groups=3),
     "is larger than the image of input (1, 3, 2, 2) with padding (0, 0)": lambda: F.conv2d(tensor(1, 3, 2, 2), W),
@@ -228,14 +428,14 @@ REFUSED = {
         X, W, padding="full"
     ),
     'conv2d: padding="same" works with stride 1 only, not (2, 2)': lambda: F.conv2d(X, W, padding="same", stride=2),
-    "or one image (C, H, W), but its shape is (3, 3)": lambda: F.conv2d(tensor(3, 3), W),
+    "or one image (C, H, W), with pixels and channels, but its shape is (3, 3)": lambda: F.conv2d(tensor(3, 3), W),
     "conv2d: weight has four axes, none of them empty, but its shape is (3, 3)": lambda: F.conv2d(X, tensor(3, 3)),
-    "the images of input (8, 3, 0, 4) have no pixels": lambda: F.conv2d(tensor(8, 3, 0, 4), W, padding=4),
+    "with pixels and channels, but its shape is (8, 3, 0, 4)": lambda: F.conv2d(tensor(8, 3, 0, 4), W, padding=4),
     "conv2d: input has dtype float32, but weight has float64": lambda: F.conv2d(
         X, tensor(16, 3, 3, 3, dtype="float64")
     ),
     "conv2d: input has dtype int64": lambda: F.conv2d(tensor(8, 3, 32, 32, dtype="int64"), W),
-    "conv2d: weight must be a Tensor, not ndarray": lambda: F.conv2d(X, W.numpy()),
+    "conv2d: weight must be a Tensor, not NumPy's ndarray": lambda: F.conv2d(X, W.numpy()),
     "conv_transpose2d: input (8, 3, 32, 32) has 3 channels, but weight (16, 3, 3, 3) wants 16": lambda: (
         F.conv_transpose2d(X, W)
     ),
@@ -261,6 +461,35 @@ REFUSED = {
         X, (16, 3, 3, 3), tensor(8, 16, 32, 32)
     ),
     "weight_size (16, 2, 3, 3) do not fit 1 groups": lambda: F.conv2d_weight(X, (16, 2, 3, 3), tensor(8, 16, 30, 30)),
+    "conv1d: input (2, 3, 9) has 3 channels, but weight (4, 2, 3) wants 2": lambda: F.conv1d(
+        tensor(2, 3, 9), tensor(4, 2, 3)
+    ),
+    "conv1d: the kernel of weight (4, 3, 5) with dilation (2,) is larger than the": lambda: F.conv1d(
+        tensor(2, 3, 8), tensor(4, 3, 5), dilation=2
+    ),
+    "conv1d: input is a batch of signals (N, C, L) or one signal (C, L)": lambda: F.conv1d(X, tensor(4, 3, 3)),
+    "conv1d: weight has three axes, none of them empty, but its shape is (4, 3)": lambda: F.conv1d(
+        tensor(2, 3, 9), tensor(4, 3)
+    ),
+    "conv1d: stride must be one integer, not (1, 2)": lambda: F.conv1d(tensor(2, 3, 9), tensor(4, 3, 3), stride=(1, 2)),
+    'conv1d: padding is an integer or "valid" or "same"': lambda: F.conv1d(
+        tensor(2, 3, 9), tensor(4, 3, 3), padding="full"
+    ),
+    "conv_transpose1d: padding (9,) cuts off the whole result": lambda: F.conv_transpose1d(
+        tensor(2, 3, 9), tensor(3, 4, 3), padding=9
+    ),
+    "conv_transpose1d: output_padding (1,) must be smaller than stride (1,)": lambda: F.conv_transpose1d(
+        tensor(2, 3, 9), tensor(3, 4, 3), output_padding=1
+    ),
+    "unfold: the kernel (5, 5) with dilation (1, 1) is larger than the image (4, 4)": lambda: F.unfold(
+        tensor(1, 1, 4, 4), 5
+    ),
+    "unfold: input is a batch of images (N, C, H, W) or one image (C, H, W)": lambda: F.unfold(tensor(4, 4), 2),
+    "unfold: kernel_size must be an integer >= 1, not 0": lambda: F.unfold(X, 0),
+    "unfold: dilation must be an integer >= 1, not -1": lambda: F.unfold(X, 2, dilation=-1),
+    "there are 9 windows of 4 numbers a channel, so input is (N, C * 4, 9)": lambda: F.fold(tensor(1, 4, 8), 4, 2),
+    "or (C * 4, 9), but its shape is (1, 5, 9)": lambda: F.fold(tensor(1, 5, 9), 4, 2),
+    "fold: the kernel (5, 5) with dilation (1, 1) is larger than the image": lambda: F.fold(tensor(1, 25, 1), 4, 5),
     "conv2d_weight: input (N, C, H, W), weight_size": lambda: F.conv2d_weight(X, (3, 3), tensor(8, 16, 30, 30)),
 }
 

@@ -171,6 +171,25 @@ class TestGraph:
         (second,) = grad(first.sum(), x)
         assert second.tolist() == [12.0]
 
+    def test_a_freed_branch_that_leads_elsewhere_is_stepped_over(self):
+        """As in PyTorch: only what lies on the way to the inputs is needed."""
+        x, w = leaf(2.0), leaf(3.0)
+        freed = w * w
+        freed.sum().backward()
+        assert grad((x * x + freed).sum(), x)[0].tolist() == [4.0]
+        with pytest.raises(RuntimeError, match="second time"):
+            grad((x * x + freed).sum(), w)
+        with pytest.raises(RuntimeError, match="second time"):
+            grad((x * x + freed * freed).sum(), [x, w])
+
+    def test_a_freed_branch_on_the_way_to_an_inner_tensor(self):
+        x = leaf(2.0)
+        inner = x.exp()
+        freed = inner.tanh()
+        freed.sum().backward()
+        with pytest.raises(RuntimeError, match="second time"):
+            grad((freed + inner).sum(), inner)
+
     def test_shared_part_freed_by_another_backward(self):
         x = leaf(2.0)
         shared = x * x
@@ -295,10 +314,52 @@ class TestGrad:
         gx, gy = grad((x * x).sum(), [x, y], allow_unused=True)
         assert gx.tolist() == [4.0] and gy is None
 
+    def test_unused_input_as_zeros(self):
+        x, y = leaf(2.0), leaf(1.0, 1.0)
+        assert grad((x * x).sum(), [x, y], materialize_grads=True)[1].tolist() == [0.0, 0.0]
+        with pytest.raises(ValueError, match="allow_unused"):
+            grad((x * x).sum(), [x, y], allow_unused=False, materialize_grads=True)
+
+    def test_several_outputs_with_weights(self):
+        x = leaf(1.0, 2.0)
+        outputs, weights = (x.sum(), x * x), (None, minigen.ones(2, dtype=minigen.float64))
+        assert grad(outputs, (x,), weights)[0].tolist() == [3.0, 5.0]
+        with pytest.raises(ValueError, match="2 outputs, but 1 gradients"):
+            grad(outputs, x, weights[:1])
+
+    def test_inputs_that_are_no_tensors(self):
+        x = leaf(1.0)
+        with pytest.raises(TypeError, match="input 0 is a float"):
+            grad((x * x).sum(), 1.0)
+        with pytest.raises(ValueError, match="empty"):
+            grad((x * x).sum(), [])
+
     def test_output_with_respect_to_itself(self):
         x = leaf(2.0)
         y = (x * x).sum()
         assert grad(y, y)[0].item() == 1.0
+
+    def test_backward_of_several_tensors(self):
+        x = leaf(1.0, 2.0)
+        minigen.autograd.backward([x.sum(), x * x], [None, minigen.ones(2, dtype=minigen.float64)])
+        assert x.grad.tolist() == [3.0, 5.0]
+
+    def test_backward_for_some_tensors_only(self):
+        x, y = leaf(2.0), leaf(3.0)
+        inner = x * y
+        inner.retain_grad()
+        inner.sum().backward(inputs=[x])
+        assert x.grad.tolist() == [3.0] and y.grad is None and inner.grad is None
+        (x * y).sum().backward(inputs=y)
+        assert x.grad.tolist() == [3.0] and y.grad.tolist() == [2.0]
+        with pytest.raises(ValueError, match="empty"):
+            (x * y).sum().backward(inputs=[])
+        with pytest.raises(RuntimeError, match="input 0 does not require grad"):
+            (x * y).sum().backward(inputs=[minigen.ones(1)])
+
+    def test_a_gradient_that_is_no_tensor(self):
+        with pytest.raises(TypeError, match=r"ndarray was given.*\(2,\)"):
+            (leaf(1.0, 2.0) * 2).backward(np.ones(2))
 
     def test_non_scalar_needs_weights(self):
         x = leaf(1.0, 2.0)
@@ -747,6 +808,30 @@ class TestMemory:
         assert everything < 200 * 1024, "less than 1 KiB a step is left to Python's free lists"
 
 
+class TestSpeed:
+    """Not how fast it is, which depends on the machine, but what must not happen a thousand times over."""
+
+    def test_numpy_is_silent_inside_a_function_and_as_loud_as_before_outside(self):
+        class Inverse(Function):
+            def forward(self, x):
+                return 1 / x
+
+        with np.errstate(divide="raise"):
+            assert Inverse.apply(leaf(0.0)).tolist() == [np.inf]
+            with pytest.raises(FloatingPointError):
+                np.ones(1) / np.zeros(1)
+
+    def test_numpy_is_as_loud_as_before_after_a_failing_forward(self):
+        class Faulty(Function):
+            def forward(self, x):
+                raise KeyError("planted")
+
+        before = np.geterr()
+        with pytest.raises(KeyError):
+            Faulty.apply(leaf(0.0))
+        assert np.geterr() == before
+
+
 class TestAliasing:
     """The gradients that a walk hands out must never share memory with anything else."""
 
@@ -887,6 +972,67 @@ class TestRefusals:
         with pytest.raises((RuntimeError, TypeError), match=words):
             self.apply(returned)
 
+    def test_a_forgotten_return_in_backward(self):
+        with pytest.raises(RuntimeError, match=r"Custom\.backward returned None.*return.*\(None, None\)"):
+            self.apply(lambda g: None)
+
+    @pytest.mark.parametrize(
+        ("returned", "words"),
+        [
+            (lambda x: None, "returned None: is a `return` missing"),
+            (lambda x: [1.0, 2.0], r"returned a list.*asarray"),
+            (lambda x: 3.0, r"returned a float.*asarray"),
+            (lambda x: (x, x), "returned a tuple of 2.*one output"),
+            (lambda x: minigen.tensor(x), "returned a Tensor.*arrays"),
+        ],
+        ids=["None", "list", "float", "tuple", "tensor"],
+    )
+    def test_forward_must_return_one_array(self, returned, words):
+        class Custom(Function):
+            def forward(self, x):
+                return returned(x)
+
+        with pytest.raises(TypeError, match=rf"Custom\.forward {words}"):
+            Custom.apply(leaf(1.0, 2.0))
+
+    def test_a_scalar_of_numpy_is_an_array_of_no_axes(self):
+        class Total(Function):
+            def forward(self, x):
+                return x.sum()
+
+            def backward(self, g):
+                return g.expand(self.inputs[0].shape)
+
+        x = leaf(1.0, 2.0)
+        Total.apply(x).backward()
+        assert x.grad.tolist() == [1.0, 1.0]
+
+    def test_options_by_position(self):
+        class Scale(Function):
+            def forward(self, x):
+                return x * self.factor
+
+        with pytest.raises(TypeError, match=r"Scale: argument 1 is of type float.*by keyword"):
+            Scale.apply(leaf(1.0), 3.0)
+        assert Scale.apply(leaf(2.0), factor=3.0).tolist() == [6.0]
+
+    @pytest.mark.parametrize("name", ["inputs", "output", "order", "view"])
+    def test_options_that_the_engine_needs_itself(self, name):
+        class Scale(Function):
+            def forward(self, x):
+                return x
+
+        with pytest.raises(TypeError, match=rf"Scale\.apply.*'{name}'.*rename"):
+            Scale.apply(leaf(1.0), **{name: 3})
+
+    def test_calling_an_object_of_the_class(self):
+        class Cube(Function):
+            def forward(self, x):
+                return x**3
+
+        with pytest.raises(TypeError, match=r"write Cube\.apply\(\.\.\.\)"):
+            Cube()(leaf(1.0))
+
     def test_none_is_a_gradient(self):
         self.apply(lambda g: (None, g))
 
@@ -918,7 +1064,7 @@ class TestRefusals:
             half.apply(leaf(1.0)).sum().backward()
 
     def test_backward_of_a_non_scalar(self):
-        with pytest.raises(RuntimeError, match=r"\(2,\).*sum"):
+        with pytest.raises(RuntimeError, match=r"\(2,\).*sum.*backward\(gradient="):
             (leaf(1.0, 2.0) * 2).backward()
 
     def test_backward_after_no_grad(self):

@@ -8,6 +8,7 @@ same numbers from any memory layout and any array library.
 import gc
 import importlib
 import inspect
+import itertools
 import pkgutil
 
 import numpy as np
@@ -17,10 +18,13 @@ import table
 import minigen
 import minigen.nn.functional as F
 from minigen import Function, Tensor, grad
-from minigen.backend import registered_devices
 from minigen.checks import check_gradients
+from minigen.ops import arithmetic
 
 FLOAT64, FLOAT32 = 1e-10, 1e-5  # norm-wise, a function
+DEVICE = 1e-9  # between two array libraries, second gradients included
+
+FUNCTIONALS = [name for name, f in vars(F).items() if inspect.isfunction(f) and not name.startswith("_")]
 
 every_row = pytest.mark.parametrize("row", table.ROWS, ids=lambda row: row.name)
 
@@ -33,11 +37,10 @@ def is_real(array):
     return array.dtype.kind == "f"
 
 
-def tensors_of(arrays, dtype=np.float64, requires_grad=True):
-    """Leaves over the arrays themselves (no copy, so that their layout stays)."""
-    return [
-        Tensor(a.astype(dtype, copy=False)).requires_grad_(requires_grad) if is_real(a) else Tensor(a) for a in arrays
-    ]
+def tensors_of(arrays, dtype=np.float64, requires_grad=True, device="cpu"):
+    """Leaves over the arrays themselves (no copy on the CPU, so that their layout stays)."""
+    tensors = [Tensor(a.astype(dtype, copy=False) if is_real(a) else a).to(device) for a in arrays]
+    return [t.requires_grad_(requires_grad and t.dtype.kind == "f") for t in tensors]
 
 
 def run(f, tensors):
@@ -45,10 +48,15 @@ def run(f, tensors):
     return f(*tensors)
 
 
+def normal_like(x, rng):
+    """Random numbers of the shape, dtype and device of x; the same ones for every dtype and device."""
+    return Tensor(np.asarray(rng.standard_normal(x.shape), dtype=x.dtype)).to(x.device)
+
+
 def readout(y, seed=1):
     """A random nonlinear scalar of y: see minigen.checks.gradients."""
     rng = np.random.default_rng(seed)
-    u, v, w = (Tensor(np.asarray(rng.standard_normal(y.shape), dtype=y.dtype)) for _ in range(3))
+    u, v, w = (normal_like(y, rng) for _ in range(3))
     return (u * y + v * y * y / 2 + w * y * y * y / 6).sum()
 
 
@@ -59,8 +67,17 @@ def gradients_of(f, tensors, seed=1):
     return y, grad(readout(y, seed), leaves, allow_unused=True)
 
 
+def second_gradients_of(f, tensors, seed=1):
+    """The recorded gradients of the readout, and the gradients of their product with a random direction."""
+    leaves = [t for t in tensors if t.requires_grad]
+    first = grad(readout(run(f, tensors), seed), leaves, create_graph=True, allow_unused=True)
+    rng = np.random.default_rng(seed)
+    slope = sum((g * normal_like(g, rng)).sum() for g in first if g is not None)
+    return first, grad(slope, leaves, allow_unused=True) if slope.requires_grad else (None,) * len(leaves)
+
+
 def to_array(x):
-    return x.detach().numpy()
+    return x.detach().cpu().numpy()
 
 
 def assert_near(actual, expected, tolerance, what=""):
@@ -68,14 +85,19 @@ def assert_near(actual, expected, tolerance, what=""):
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape, f"{what}: shape {actual.shape}, expected {expected.shape}"
     if expected.size:
-        error = np.abs(actual - expected).max() / max(np.abs(expected).max(), 1e-300)
+        error = float(np.abs(actual - expected).max()) / max(float(np.abs(expected).max()), 1e-300)
         assert error <= tolerance or np.array_equal(actual, expected), f"{what}: off by {error:.1e}"
 
 
 def assert_same(first, second, tolerance=1e-12):
     """Two results of `gradients_of` agree."""
     assert_near(to_array(first[0]), to_array(second[0]), tolerance, "value")
-    for i, (a, b) in enumerate(zip(first[1], second[1], strict=True)):
+    assert_same_gradients(first[1], second[1], tolerance)
+
+
+def assert_same_gradients(first, second, tolerance=1e-12):
+    """Two lists of gradients agree, also in what has none."""
+    for i, (a, b) in enumerate(zip(first, second, strict=True)):
         assert (a is None) == (b is None)
         if a is not None:
             assert_near(to_array(a), to_array(b), tolerance, f"gradient {i}")
@@ -92,6 +114,24 @@ def functions_in(y):
     return found
 
 
+def is_pointwise(row):
+    """True if an element of the result depends on the elements at its own place alone: so says the slow reference."""
+    arrays = row.arrays()
+    if row in table.noise.ROWS or not all(a.shape == arrays[0].shape and a.ndim for a in arrays):
+        return False
+    whole = np.asarray(row.reference(*arrays))
+    if whole.shape != arrays[0].shape:
+        return False
+    for place in ((0,) * whole.ndim, (-1,) * whole.ndim):
+        try:
+            piece = row.reference(*[np.array(a[place]) for a in arrays])
+        except (ArithmeticError, LookupError, TypeError, ValueError):  # it wants axes
+            return False
+        if np.shape(piece) or not np.allclose(piece, whole[place], rtol=1e-12, atol=1e-12):
+            return False
+    return True
+
+
 # ---- the table is complete ------------------------------------------------------------------------------------
 
 
@@ -104,7 +144,8 @@ def all_functions():
     while stack:
         for cls in stack.pop().__subclasses__():
             stack.append(cls)
-            if cls.__module__.startswith("minigen.") and cls.forward is not Function.forward:
+            ours = cls.__module__.startswith("minigen.") and not cls.__module__.startswith("minigen.checks.")
+            if ours and cls.forward is not Function.forward:
                 found.add(cls)
     return found
 
@@ -128,9 +169,8 @@ def test_a_function_without_a_row_is_noticed():
 
 def test_every_public_function_is_in_a_row():
     source = "".join(inspect.getsource(module) for module in (table, *table.FAMILIES))
-    public = [name for name, f in vars(F).items() if inspect.isfunction(f) and not name.startswith("_")]
-    missing = [name for name in public if f"F.{name}" not in source and f'"{name}"' not in source]
-    assert public
+    missing = [name for name in FUNCTIONALS if f"F.{name}" not in source and f'"{name}"' not in source]
+    assert FUNCTIONALS
     assert missing == []
 
 
@@ -256,21 +296,6 @@ def test_broadcasting(row, cuts):
 # ---- dtypes -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def made_dtypes(monkeypatch):
-    """The dtypes of everything that functions make, forward and backward."""
-    made = {}
-    original = Function.apply.__func__
-
-    def apply(cls, *inputs, **options):
-        y = original(cls, *inputs, **options)
-        made.setdefault(str(y.dtype), cls.__name__)
-        return y
-
-    monkeypatch.setattr(Function, "apply", classmethod(apply))
-    return made
-
-
 @every_row
 def test_float32_is_kept(row, made_dtypes):
     arrays = row.arrays()
@@ -283,19 +308,79 @@ def test_float32_is_kept(row, made_dtypes):
     assert_same(result, exact, FLOAT32)
 
 
+@rows_with(lambda row: row.torch)
+def test_torch_agrees_in_float32(row, torch):
+    arrays = [a.astype(np.float32) if is_real(a) else a for a in row.arrays()]
+    y, gradients = gradients_of(row.f, tensors_of(arrays, np.float32))
+    inputs = [torch.tensor(a, requires_grad=is_real(a)) for a in arrays]
+    leaves = [x for x in inputs if x.requires_grad]
+    theirs = row.torch(torch, *inputs)
+    u, v, w = np.random.default_rng(1).standard_normal((3, *y.shape)).astype(np.float32)
+    loss = (torch.tensor(u) * theirs + torch.tensor(v) * theirs**2 / 2 + torch.tensor(w) * theirs**3 / 6).sum()
+    expected = torch.autograd.grad(loss, leaves, allow_unused=True)
+    assert_near(to_array(y), theirs.detach().numpy(), FLOAT32, "value")
+    for i, (ours, g) in enumerate(zip(gradients, expected, strict=True)):
+        if g is not None:
+            assert_near(to_array(ours), g.numpy(), FLOAT32, f"gradient {i}")
+
+
+@rows_with(lambda row: row.torch and len(row.arrays()) == 1 and is_pointwise(row))
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, bool], ids=lambda dtype: np.dtype(dtype).name)
+def test_whole_numbers_become_what_torch_makes_of_them(row, dtype, torch):
+    whole = np.array([[1, 0, 2], [3, 1, 1]], dtype)
+    try:
+        theirs = row.torch(torch, torch.tensor(whole)).numpy()
+    except (RuntimeError, TypeError):  # torch has it for floating-point numbers only
+        return
+    ours = to_array(row.f(Tensor(whole)))
+    assert ours.dtype == theirs.dtype
+    assert np.allclose(ours, theirs, rtol=1e-6, equal_nan=True)
+
+
+@pytest.fixture
+def numpy_options(monkeypatch):
+    """Every number that a public function is given as an option, or has as a default, arrives as NumPy's."""
+
+    def with_numpy(f):
+        signature = inspect.signature(f)
+
+        def call(*args, **kwargs):
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            for name, value in bound.arguments.items():
+                if type(value) in (int, float):
+                    bound.arguments[name] = np.float64(value) if type(value) is float else np.int64(value)
+            return f(*bound.args, **bound.kwargs)
+
+        return call
+
+    for name in FUNCTIONALS:
+        monkeypatch.setattr(F, name, with_numpy(getattr(F, name)))
+
+
+@every_row
+def test_numpys_scalars_as_options_change_nothing(row, numpy_options, made_dtypes, monkeypatch):
+    tensors = tensors_of(row.arrays(), np.float32)
+    made_dtypes.clear()
+    found = gradients_of(row.f, tensors)
+    assert "float64" not in made_dtypes, f"{made_dtypes['float64']} made a float64 of a NumPy scalar"
+    monkeypatch.undo()
+    assert_same(found, gradients_of(row.f, tensors))
+
+
 # ---- memory layouts ---------------------------------------------------------------------------------------------
 
 
 def gapped(a):
     """Every second element of a larger array, along every axis."""
     whole = np.full([2 * n for n in a.shape], np.nan if is_real(a) else 0).astype(a.dtype)
-    view = whole[(slice(None, None, 2),) * a.ndim]
+    view = whole[(..., *(slice(None, None, 2),) * a.ndim)]
     view[...] = a
     return view
 
 
 def reversed_in_memory(a):
-    flip = (slice(None, None, -1),) * a.ndim
+    flip = (..., *(slice(None, None, -1),) * a.ndim)
     return a[flip].copy()[flip]
 
 
@@ -335,7 +420,7 @@ def test_expanded_inputs_change_nothing(row):
     assert_same(gradients_of(row.f, tensors_of(expanded)), gradients_of(row.f, tensors_of(copied)))
 
 
-# ---- empty batches, backends --------------------------------------------------------------------------------------
+# ---- sizes: none, one, and no axis at all ---------------------------------------------------------------------------
 
 
 @rows_with(lambda row: row.batched)
@@ -349,13 +434,90 @@ def test_empty_batch(row):
         assert g is None or not g.numpy().any()
 
 
-@every_row
-@pytest.mark.parametrize("device", registered_devices())
-def test_every_array_library_agrees(row, device):
+@rows_with(lambda row: row.batched)
+def test_batch_of_one(row):
+    arrays = [a[:1] if i in row.batched else a for i, a in enumerate(row.arrays())]
+    assert_near(to_array(run(row.f, tensors_of(arrays))), row.reference(*arrays), FLOAT64)
+    check_gradients(row.f, *arrays, order=2, name=row.name)
+
+
+@rows_with(is_pointwise)
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1, 1, 1)], ids=str)
+def test_one_element_with_any_number_of_axes(row, shape):
     arrays = row.arrays()
-    moved = [t.detach().to(device).requires_grad_(t.requires_grad) for t in tensors_of(arrays)]
-    y, gradients = gradients_of(row.f, moved)
+    whole = to_array(run(row.f, tensors_of(arrays)))
+    middle = tuple(n // 2 for n in whole.shape)
+    one = [np.array(a[middle]).reshape(shape) for a in arrays]
+    assert_near(to_array(run(row.f, tensors_of(one))), whole[middle].reshape(shape), FLOAT64)
+    check_gradients(row.f, *one, order=2, name=row.name)
+
+
+# ---- what a call may and may not do ---------------------------------------------------------------------------------
+
+
+@every_row
+def test_a_call_leaves_no_trace(row):
+    """It shares no memory with its inputs (but where it is a view), and the next call gives the same."""
+    tensors = tensors_of(row.arrays())
+    y = run(row.f, tensors)
+    if not any(cls.view or cls is arithmetic.ToDevice for cls in functions_in(y)):  # it is there: nothing to move
+        assert not any(np.shares_memory(y.array, t.array) for t in tensors), "the result shares memory with an input"
+    first = gradients_of(row.f, tensors)
+    again = gradients_of(row.f, tensors)
+    assert np.array_equal(to_array(first[0]), to_array(again[0]), equal_nan=True)
+    for a, b in zip(first[1], again[1], strict=True):
+        assert (a is None and b is None) or np.array_equal(to_array(a), to_array(b))
+
+
+@rows_with(lambda row: 2 <= sum(is_real(a) for a in row.arrays()) <= 3)
+def test_gradients_of_some_inputs_only(row):
+    """Each input's gradient is the same whether or not the others want theirs; those that do not get none."""
+    tensors = tensors_of(row.arrays())
+    leaves = [t for t in tensors if t.requires_grad]
+    everything = gradients_of(row.f, tensors)[1]
+    for wanted in itertools.product((False, True), repeat=len(leaves)):
+        if not any(wanted):
+            continue
+        for leaf, wants in zip(leaves, wanted, strict=True):
+            leaf.grad = None
+            leaf.requires_grad_(wants)
+        y = run(row.f, tensors)
+        if y.requires_grad:
+            readout(y).backward()
+        expected = [g if wants else None for g, wants in zip(everything, wanted, strict=True)]
+        assert_same_gradients([leaf.grad for leaf in leaves], expected)
+
+
+@every_row
+def test_any_layout_of_the_gradient(row):
+    """Gradients arrive as views of all kinds; `sum` alone sends back one that repeats a single number."""
+    tensors = tensors_of(row.arrays())
+    leaves = [t for t in tensors if t.requires_grad]
+    y = run(row.f, tensors)
+    recorded = {False, any(cls.backward_arrays is not None for cls in functions_in(y))}  # with a shortcut: both ways
+    one = np.broadcast_to(np.float64(0.7), y.shape)
+    drawn = np.random.default_rng(1).standard_normal(y.shape)
+    for values, layouts in ((one, [one]), (drawn, [gapped(drawn), np.array(drawn, order="F")])):
+        for create_graph in recorded:
+            expected, *found = (
+                grad(run(row.f, tensors), leaves, Tensor(g), create_graph=create_graph, allow_unused=True)
+                for g in (values.copy(), *layouts)
+            )
+            for gradients in found:
+                assert_same_gradients(gradients, expected)
+
+
+# ---- array libraries ------------------------------------------------------------------------------------------------
+
+
+@every_row
+def test_every_array_library_agrees(row, device):
+    """Value, first gradients by shortcut and by recording, and second gradients."""
+    arrays = row.arrays()
+    found, expected = (tensors_of(arrays, device=place) for place in (device, "cpu"))
+    y, gradients = gradients_of(row.f, found)
     assert y.device == device
     assert all(g is None or g.device == device for g in gradients)
-    back = y.detach().cpu(), [None if g is None else g.cpu() for g in gradients]
-    assert_same(back, gradients_of(row.f, tensors_of(arrays)))
+    assert_same((y, gradients), gradients_of(row.f, expected), DEVICE)
+    for a, b in zip(second_gradients_of(row.f, found), second_gradients_of(row.f, expected), strict=True):
+        assert_same_gradients(a, b, DEVICE)

@@ -3,10 +3,13 @@
 That their derivatives of every order are right is tested with all other functions, in test_functions.py.
 """
 
+import functools
+import inspect
 import math
 
 import numpy as np
 import pytest
+import standin
 
 import minigen
 import minigen.nn.functional as F
@@ -21,6 +24,7 @@ LABELS = np.array([0, 4, 2, 2, 1, 3])
 PIXEL_LABELS = random.integers(0, 5, (3, 4, 2))
 SOFT_LABELS = random.dirichlet(np.ones(5), 6)
 CLASS_WEIGHTS = random.uniform(0.5, 2, 5)
+SIGNS = np.array([[1, -1, 1], [-1, -1, 1], [1, 1, -1], [1, -1, -1]])
 
 
 def tensors(*arrays, requires_grad=True):
@@ -139,38 +143,97 @@ def test_class_probabilities(torch, weight, reduction, smoothing, pixels):
         (nn.BCEWithLogitsLoss(reduction="none"), (PROBABILITIES, TARGETS)),
         (nn.NLLLoss(ignore_index=2), (SCORES, LABELS)),
         (nn.CrossEntropyLoss(label_smoothing=0.1), (SCORES, LABELS)),
+        (nn.SmoothL1Loss(beta=0.3), (PROBABILITIES, TARGETS)),
+        (nn.HuberLoss("none", 0.2), (PROBABILITIES, TARGETS)),
+        (nn.GaussianNLLLoss(full=True, eps=0.2, reduction="sum"), (PROBABILITIES, TARGETS, TARGETS[::-1].copy())),
+        (nn.KLDivLoss(reduction="batchmean"), (np.log(PROBABILITIES), TARGETS)),
+        (nn.KLDivLoss(reduction="sum", log_target=True), (np.log(PROBABILITIES), np.log(TARGETS))),
+        (nn.HingeEmbeddingLoss(0.4), (PROBABILITIES, SIGNS)),
+        (nn.SoftMarginLoss(reduction="none"), (SCORES[:4, :3], SIGNS)),
+        (nn.CosineEmbeddingLoss(0.2), (SCORES[:4], SCORES[2:], SIGNS[:, 0])),
+        (nn.CosineSimilarity(dim=0, eps=0.1), (SCORES, SCORES[::-1].copy())),
     ],
     ids=lambda x: type(x).__name__,
 )
 def test_modules(torch, ours, arrays):
-    options = {k: getattr(ours, k) for k in ("reduction", "ignore_index", "label_smoothing") if hasattr(ours, k)}
+    names = inspect.signature(type(ours)).parameters
+    options = {name: getattr(ours, name) for name in names if getattr(ours, name) is not None}
     theirs = getattr(torch.nn, type(ours).__name__)(**options)
+    assert repr(ours) == repr(theirs)
     assert_same_as_torch(torch, ours, theirs, *arrays)
 
 
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
+def test_weights_of_a_regression(torch, name, reduction):
+    """The means of the first two divide by the sum of the weights, that of the third does not: as in PyTorch."""
+    weight = random.uniform(0.1, 2, (4, 3))
+
+    def loss(library, function):
+        return lambda x, t: function(x, t, reduction=reduction, weight=library.tensor(weight))
+
+    ours, theirs = getattr(F, name), getattr(torch.nn.functional, name)
+    assert_same_as_torch(torch, loss(minigen, ours), loss(torch, theirs), PROBABILITIES, TARGETS)
+
+
+@pytest.mark.parametrize("bound", [0.25, 0.5, 1.0])
+def test_on_the_bound_between_parabola_and_line(torch, bound):
+    d, zero = np.array([-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0]), np.zeros(7)
+    for name, option in (("huber_loss", "delta"), ("smooth_l1_loss", "beta")):
+        options = {option: bound, "reduction": "none"}
+        losses = [functools.partial(getattr(library, name), **options) for library in (F, torch.nn.functional)]
+        assert_same_as_torch(torch, *losses, d, zero)
+
+
+def test_the_curvature_at_the_target_is_that_of_a_parabola():
+    x = minigen.zeros(1, requires_grad=True)
+    (slope,) = minigen.grad(F.huber_loss(x, minigen.zeros(1)), x, create_graph=True)
+    assert minigen.grad(slope.sum(), x)[0].item() == 1.0
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4,), (4, 1), (1, 3)])
+@pytest.mark.parametrize("full", [False, True])
+def test_variances_of_every_shape(torch, shape, full):
+    var = random.uniform(0, 1, shape)  # some below eps
+    options = {"full": full, "eps": 0.3, "reduction": "none"}
+    ours, theirs = F.gaussian_nll_loss, torch.nn.functional.gaussian_nll_loss
+    assert_same_as_torch(
+        torch, lambda *xs: ours(*xs, **options), lambda *xs: theirs(*xs, **options), PROBABILITIES, TARGETS, var
+    )
+    if 1 in shape:  # then the target may have such an axis as well
+        mean = TARGETS.mean(shape.index(1), keepdims=True)
+        assert_same_as_torch(torch, lambda *xs: ours(*xs, 0.5), lambda *xs: theirs(*xs, 0.5), PROBABILITIES, mean)
+    assert_same_as_torch(torch, lambda x, t: ours(x, t, 0.5), lambda x, t: theirs(x, t, 0.5), PROBABILITIES, TARGETS)
+
+
+def test_impossible_classes_cost_a_divergence_nothing(torch):
+    target = np.array([[0.0, 1.0, 0.0], [0.5, 0.0, 0.5]])
+
+    def loss(library, function):
+        return lambda x: function(x.log_softmax(1), library.tensor(target), reduction="batchmean")
+
+    ours, theirs = loss(minigen, F.kl_div), loss(torch, torch.nn.functional.kl_div)
+    assert_same_as_torch(torch, ours, theirs, SCORES[:2, :3])
+    log_p = minigen.tensor([[-math.inf, 0.0]])
+    assert F.kl_div(log_p, minigen.tensor([[0.0, 1.0]]), reduction="sum").item() == 0.0
+
+
+def test_similarity_to_the_zero_vector(torch):
+    """It is 0, and its gradient finite: the length counts as eps, here 0.5."""
+    x, y = np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[1.0, 2.0], [4.0, -3.0]])
+    ours, theirs = F.cosine_similarity, torch.nn.functional.cosine_similarity
+    assert_same_as_torch(torch, lambda a, b: ours(a, b, eps=0.5), lambda a, b: theirs(a, b, eps=0.5), x, y)
+
+
+@pytest.mark.parametrize(("first", "second", "dim"), [((3,), (3,), 0), ((2, 1, 3), (4, 3), -1), ((), (), 0)])
+def test_similarity_broadcasts(torch, first, second, dim):
+    x, y = random.standard_normal(first), random.standard_normal(second)
+    x, y = np.asarray(x), np.asarray(y)
+    ours, theirs = F.cosine_similarity, torch.nn.functional.cosine_similarity
+    assert_same_as_torch(torch, lambda a, b: ours(a, b, dim=dim), lambda a, b: theirs(a, b, dim=dim), x, y)
+
+
 # --- closed forms -------------------------------------------------------------------------------------------
-
-
-def test_gaussian_kl_is_the_integral_in_nats_per_image():
-    mu, logvar = np.array([[0.3, -1.0]]), np.array([[0.5, -2.0]])
-    z, step = np.linspace(-20, 20, 200_001, retstep=True)
-    total = 0.0
-    for m, s in zip(mu[0], np.exp(0.5 * logvar[0])):
-        log_q = -0.5 * ((z - m) / s) ** 2 - math.log(s * math.sqrt(2 * math.pi))
-        log_p = -0.5 * z**2 - 0.5 * math.log(2 * math.pi)
-        total += np.sum(np.exp(log_q) * (log_q - log_p)) * step
-    batch = tensors(np.repeat(mu, 7, axis=0), np.repeat(logvar, 7, axis=0))
-    assert F.gaussian_kl(*batch).item() == pytest.approx(total, rel=1e-9)
-
-
-def test_gaussian_kl_keeps_its_digits_near_the_standard_normal():
-    mu, logvar = minigen.zeros(1, 1), minigen.full((1, 1), 1e-3)
-    assert F.gaussian_kl(mu, logvar).item() == pytest.approx((math.expm1(1e-3) - 1e-3) / 2, rel=1e-3)
-
-
-def test_gaussian_kl_takes_any_latent_shape():
-    mu, logvar = random.standard_normal((2, 3, 4, 4))[None], np.zeros((1, 2, 3, 4, 4))
-    assert F.gaussian_kl(*tensors(mu, logvar)).item() == pytest.approx(0.5 * (mu**2).sum())
 
 
 def test_cross_entropy_of_even_scores_is_the_logarithm_of_the_number_of_classes():
@@ -191,12 +254,6 @@ def test_an_impossible_class_does_not_spoil_ignored_labels():
     loss.backward()
     assert loss.item() == pytest.approx(math.log(2))
     np.testing.assert_allclose(scores.grad.numpy(), [[0, 0], [0.5, -0.5]])
-
-
-def test_no_label_at_all_is_nan_as_in_torch(torch):
-    for library, functions in ((minigen, F), (torch, torch.nn.functional)):
-        loss = functions.cross_entropy(library.zeros(2, 3), library.tensor([-100, -100]))
-        assert math.isnan(loss.item())
 
 
 # --- binary cross-entropy where it is extreme ---------------------------------------------------------------
@@ -249,10 +306,11 @@ def test_the_logit_loss_is_smooth_at_zero():
 
 def test_float32_stays_float32():
     f32 = [a.astype(np.float32) for a in (PROBABILITIES, TARGETS, SCORES)]
-    for name in ("mse_loss", "l1_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "gaussian_kl"):
+    names = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "gaussian_kl")
+    for name in (*names, "binary_cross_entropy_with_logits", "cosine_similarity"):
         p, t = tensors(*f32[:2])
         loss = getattr(F, name)(p, t)
-        loss.backward()
+        loss.sum().backward()
         assert {loss.dtype, p.grad.dtype, t.grad.dtype} == {minigen.float32}
     (x,) = tensors(f32[2])
     loss = F.cross_entropy(x, minigen.tensor(LABELS), minigen.tensor(CLASS_WEIGHTS).float(), label_smoothing=0.1)
@@ -261,11 +319,116 @@ def test_float32_stays_float32():
 
 # --- misuse -------------------------------------------------------------------------------------------------
 
+NOTHING = minigen.zeros(0, 3)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda **o: F.mse_loss(NOTHING, NOTHING, **o),
+        lambda **o: F.mse_loss(NOTHING, NOTHING, weight=NOTHING, **o),
+        lambda **o: F.huber_loss(NOTHING, NOTHING, **o),
+        lambda **o: F.binary_cross_entropy(NOTHING, NOTHING, **o),
+        lambda **o: F.cross_entropy(NOTHING, NOTHING[:, 0].long(), **o),
+        lambda **o: F.nll_loss(NOTHING, NOTHING[:, 0].long(), **o),
+        lambda **o: F.cross_entropy(minigen.zeros(2, 3), minigen.tensor([-100, -100]), **o),
+        lambda **o: F.kl_div(NOTHING, NOTHING, **o),
+        lambda **o: F.cosine_embedding_loss(NOTHING, NOTHING, NOTHING[:, 0], **o),
+        lambda **o: F.bernoulli_nll(NOTHING, NOTHING, **o),
+    ],
+)
+def test_the_mean_over_nothing_is_an_error_and_the_sum_is_zero(call):
+    with pytest.raises(ValueError, match=r"mean over no .* is undefined.*reduction='sum'"):
+        call()
+    assert call(reduction="sum").item() == 0
+
+
+def nan_at(*index, shape=(4, 3), fill=0.5):
+    array = np.full(shape, fill)
+    array[index] = np.nan
+    return minigen.tensor(array)
+
+
+HALF = minigen.full((4, 3), 0.5, dtype=minigen.float64)
+ONES = minigen.ones(4, dtype=minigen.int64)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize(
+    ("name", "inputs", "where"),
+    [
+        ("mse_loss", (nan_at(1, 2), HALF), "input"),
+        ("mse_loss", (HALF, nan_at(1, 2)), "target"),
+        ("l1_loss", (nan_at(1, 2), HALF), "input"),
+        ("smooth_l1_loss", (nan_at(1, 2), HALF), "input"),
+        ("huber_loss", (HALF, nan_at(1, 2)), "target"),
+        ("gaussian_nll_loss", (HALF, HALF, nan_at(1, 2)), "var"),
+        ("binary_cross_entropy", (nan_at(1, 2), HALF), "input"),
+        ("binary_cross_entropy_with_logits", (nan_at(1, 2), HALF), "input"),
+        ("binary_cross_entropy_with_logits", (HALF, nan_at(1, 2)), "target"),
+        ("cross_entropy", (nan_at(1, 2), ONES), "input"),
+        ("cross_entropy", (HALF, nan_at(1, 2)), "target"),
+        ("nll_loss", (nan_at(1, 1), ONES), "input"),
+        ("kl_div", (nan_at(1, 2, fill=-0.5), HALF), "input"),
+        ("hinge_loss", (nan_at(1, 2), HALF * 2), "input"),
+        ("hinge_embedding_loss", (nan_at(1, 2), HALF * 2), "input"),
+        ("soft_margin_loss", (nan_at(1, 2), HALF * 2), "input"),
+        ("cosine_embedding_loss", (HALF, nan_at(1, 2), ONES), "input2"),
+        ("bernoulli_nll", (nan_at(1, 2), HALF), "logits"),
+        ("gaussian_nll", (HALF, nan_at(1, 2), HALF), "logvar"),
+        ("gaussian_kl", (nan_at(1, 2), HALF), "mu"),
+        ("discretised_logistic_nll", (HALF, nan_at(1, 2), HALF), "log_scale"),
+    ],
+)
+def test_a_nan_is_explained(name, inputs, where, reduction):
+    wanted = rf"^{name}: {where} of shape \(4, 3\) is NaN at 1 of 12 places, the first is {where}\[1, [12]\]; minigen"
+    with pytest.raises(ValueError, match=wanted):
+        getattr(F, name)(*inputs, reduction=reduction)
+
+
+def test_infinities_are_no_nan():
+    x = minigen.tensor([math.inf, -math.inf])
+    assert F.l1_loss(x, minigen.zeros(2)).item() == math.inf
+    assert F.mse_loss(x, x, reduction="none").isnan().all()  # made here, of no NaN in the input
+    scalar = minigen.tensor(math.nan)
+    with pytest.raises(ValueError, match=r"input of shape \(\) is NaN at 1 of 1 places, the first is input;"):
+        F.mse_loss(scalar, minigen.tensor(0.0))
+
+
+def test_on_a_device_wrong_labels_make_their_losses_nan(device):
+    """Nobody waits for a device to look at labels; they are not taken for others either."""
+    scores, labels = minigen.zeros(4, 3, device=device), minigen.tensor([0, 3, -1, -100], device=device)
+    losses = F.cross_entropy(scores, labels, reduction="none").cpu()
+    assert losses.isnan().tolist() == [False, True, True, False]
+    p = minigen.tensor([0.5, 1.5, -0.5, math.nan], device=device)
+    losses = F.binary_cross_entropy(p, 0.5 * minigen.ones_like(p), reduction="none").cpu()
+    assert losses.isnan().tolist() == [False, True, True, True]
+    waits = len(standin.waits)
+    F.mse_loss(p, p)
+    F.hinge_loss(p, minigen.ones_like(p))
+    F.cross_entropy(scores, labels)
+    assert len(standin.waits) == waits, "a loss waits for the device"
+
+
 column, row = minigen.ones(4, 1) * 0.5, minigen.ones(4) * 0.5
 scores, labels = minigen.zeros(4, 3), minigen.tensor([0, 1, 2, 0])
 
 
-@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mse_loss",
+        "l1_loss",
+        "smooth_l1_loss",
+        "huber_loss",
+        "kl_div",
+        "hinge_loss",
+        "hinge_embedding_loss",
+        "soft_margin_loss",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
+    ],
+)
 def test_shapes_are_not_broadcast(name):
     with pytest.raises(ValueError, match=rf"{name}: input has shape \(4, 1\), but target has \(4,\)"):
         getattr(F, name)(column, row)
@@ -283,7 +446,7 @@ def test_shapes_are_not_broadcast(name):
         (lambda: F.mse_loss(row, row.double()), TypeError, "input has dtype float32, but target has float64"),
         (lambda: F.mse_loss(row, row.long()), TypeError, "target has dtype int64.*target.float()"),
         (lambda: F.binary_cross_entropy(row * 4, row), ValueError, "from 2 to 2.*sigmoid"),
-        (lambda: F.binary_cross_entropy(row * math.nan, row), ValueError, "from nan"),
+        (lambda: F.binary_cross_entropy(row * math.nan, row), ValueError, "input of shape .* NaN at 4 of 4 places"),
         (lambda: F.binary_cross_entropy(row, row * 255), ValueError, "target must lie in"),
         (lambda: F.binary_cross_entropy_with_logits(row, -row), ValueError, "target must lie in"),
         (lambda: F.binary_cross_entropy(row, row, minigen.ones(2, 4)), ValueError, "weight has shape"),
@@ -303,8 +466,51 @@ def test_shapes_are_not_broadcast(name):
         (lambda: F.cross_entropy(scores.double(), scores), TypeError, "float64"),
         (lambda: F.nll_loss(scores, labels == 0), TypeError, "class indices"),
         (lambda: F.nll_loss(scores.sum(), labels), ValueError, "one score a class"),
-        (lambda: F.gaussian_kl(scores, scores[:2]), ValueError, "logvar has"),
-        (lambda: F.gaussian_kl(row, row), ValueError, r"\(N, Z\)"),
+        (
+            lambda: F.binary_cross_entropy_with_logits(minigen.ones(2, 1, 5, 5), minigen.ones(2, 1, 1, 1)),
+            ValueError,
+            r"\(2, 1, 5, 5\), but target has \(2, 1, 1, 1\)",
+        ),
+        (lambda: F.mse_loss(row, row, weight=column), ValueError, r"input has shape \(4,\), but weight has \(4, 1\)"),
+        (lambda: F.huber_loss(row, row, weight=row[:1]), ValueError, "weight has"),
+        (lambda: F.huber_loss(row, row, delta=0), ValueError, "delta must be above 0, not 0"),
+        (lambda: F.smooth_l1_loss(row, row, beta=-1), ValueError, "beta must be a number at least 0, not -1"),
+        (lambda: F.gaussian_nll_loss(row, row, -row), ValueError, r"var must be at least 0, .*exp\(log-variance\)"),
+        (lambda: F.gaussian_nll_loss(row, row, -1.0), ValueError, "var must be a number at least 0"),
+        (lambda: F.gaussian_nll_loss(scores, scores, scores[:2]), ValueError, r"var has shape \(2, 3\).*\(4,\)"),
+        (lambda: F.gaussian_nll_loss(row, row, row, eps=0), ValueError, "eps must be above 0"),
+        (lambda: F.kl_div(row, row), ValueError, "input must be at most 0.*log_softmax of logits"),
+        (lambda: F.kl_div(row.log(), row.log()), ValueError, "target must lie in .*give log_target=True"),
+        (lambda: F.kl_div(row.log(), row, log_target=True), ValueError, "target must be at most 0"),
+        (lambda: F.kl_div(row.log(), row, reduction="avg"), ValueError, "'batchmean', 'mean'"),
+        (
+            lambda: F.hinge_loss(row, labels),
+            ValueError,
+            r"target must hold 1 and -1 only, but has 0; .*2 \* labels - 1",
+        ),
+        (lambda: F.hinge_loss(row, labels == 0), ValueError, "1 and -1"),
+        (lambda: F.hinge_embedding_loss(row, row), ValueError, "but has 0.5"),
+        (lambda: F.hinge_embedding_loss(row, labels, margin="1"), ValueError, "1 and -1"),
+        (lambda: F.hinge_embedding_loss(row, labels * 0 + 1, margin="1"), ValueError, "margin must be a number"),
+        (lambda: F.soft_margin_loss(row, [1, 1, 1, 1]), TypeError, "target must be a Tensor"),
+        (lambda: F.soft_margin_loss(row, (labels > 0).long()), ValueError, r"the labels 0 and 1, .*2 \* labels - 1"),
+        (lambda: F.gaussian_nll_loss(scores, scores[:, 0], scores), ValueError, r"but target has \(4,\)"),
+        (lambda: F.cosine_similarity(scores, scores[:, :2]), ValueError, r"x1 \(4, 3\) and x2 \(4, 2\)"),
+        (lambda: F.cosine_similarity(scores, scores, dim=2), IndexError, "dim 2 is out of range"),
+        (lambda: F.cosine_similarity(scores, scores, eps=-1), ValueError, "eps"),
+        (lambda: F.cosine_similarity(scores, labels), TypeError, "x2 has dtype int64"),
+        (lambda: F.cosine_embedding_loss(scores, scores, labels[:3]), ValueError, r"but target has \(3,\)"),
+        (lambda: F.cosine_embedding_loss(scores, scores, labels), ValueError, "1 and -1"),
+        (lambda: F.cosine_embedding_loss(scores, scores[:2], labels), ValueError, "input2 has"),
+        (lambda: F.cosine_embedding_loss(scores[None], scores[None], labels), ValueError, r"\(N, D\) or \(D,\)"),
+        (lambda: F.cosine_embedding_loss(scores, scores, labels, margin=2), ValueError, "margin.*from -1 to 1"),
+        (lambda: nn.HuberLoss(delta=0), ValueError, "HuberLoss: delta must be above 0"),
+        (lambda: nn.SmoothL1Loss(beta=-1), ValueError, "SmoothL1Loss: beta"),
+        (lambda: nn.GaussianNLLLoss(eps=0), ValueError, "GaussianNLLLoss: eps"),
+        (lambda: nn.KLDivLoss(reduction="avg"), ValueError, "KLDivLoss: reduction='avg'.*batchmean"),
+        (lambda: nn.HingeEmbeddingLoss("1"), ValueError, "HingeEmbeddingLoss: margin"),
+        (lambda: nn.CosineEmbeddingLoss(2), ValueError, "CosineEmbeddingLoss: margin"),
+        (lambda: nn.CosineSimilarity(eps=-1), ValueError, "CosineSimilarity: eps"),
         (lambda: nn.MSELoss(reduction="avg"), ValueError, "MSELoss: reduction"),
         (lambda: nn.CrossEntropyLoss(label_smoothing=-1), ValueError, "label_smoothing"),
     ],

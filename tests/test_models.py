@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minigen
-from minigen import data, models
+from minigen import Tensor, data, models
 from minigen.data import DataLoader, TensorDataset
 from minigen.models import cnn, dcgan, vae
 from minigen.models.system import evaluating, random_state_of
@@ -58,6 +58,20 @@ def test_one_step_moves_every_parameter_of_every_network(name, size, channels):
     still = [n for n, _ in system.named_parameters() if np.array_equal(before[n], after[n])]
     assert still == []
     assert all(parameter.requires_grad for parameter in system.parameters())
+
+
+@pytest.mark.parametrize("name", models.SYSTEMS)
+def test_a_step_makes_no_float64(name, made_dtypes):
+    """Whatever any function makes is watched, forward and backward; then what the system holds."""
+    system = make(name)
+    system.train()
+    system.training_step(batch_for(system))
+    system.training_step(batch_for(system))
+    assert "float64" not in made_dtypes, f"{made_dtypes['float64']} made a float64 from float32"
+    gradients = [p.grad for p in system.parameters() if p.grad is not None]
+    tensors = [*system.parameters(), *system.buffers(), *gradients]
+    assert {str(t.dtype) for t in tensors} <= {"float32", "int64"}
+    assert {str(t.dtype) for t in system.parameters()} == {"float32"}
 
 
 @every_generator
@@ -146,6 +160,75 @@ def test_evaluating_puts_each_network_back_as_it_was():
         assert not minigen.is_grad_enabled()
     assert one.training
     assert not two.training
+
+
+# --- derivatives
+# ----------------------------------------------------------------------------------------------------
+
+
+def standing_step(system, batch):
+    """Do a training step in which nothing moves; return what each optimizer would have stepped on.
+
+    That is a list of (name of the optimizer, loss, gradient of every parameter): the loss is what `backward` was called
+    on since the last step, so this is about the very numbers that train the system.
+    """
+    losses, found = [], []
+    backward = Tensor.backward
+
+    def watched(loss, *args, **kwargs):
+        losses.append(loss.item())
+        return backward(loss, *args, **kwargs)
+
+    def standing(name, optimizer):
+        def step():
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            found.append((name, sum(losses), [p.grad.numpy().copy() for p in parameters]))
+            losses.clear()
+
+        return step
+
+    with random_state_of(1), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tensor, "backward", watched)
+        for name, optimizer in system.optimizers.items():
+            patch.setattr(optimizer, "step", standing(name, optimizer))
+        system.training_step(batch)
+    return found
+
+
+def check_model(name):
+    """Each gradient that an optimizer gets, along a random direction, against the difference quotient of the loss."""
+    system = make(name).to(dtype=minigen.float64)
+    drawn = system.noise
+    system.noise = lambda n: drawn(n).double()
+    batch = [part.double() if part.is_floating_point() else part for part in batch_for(system)]
+    names = {id(p): n for n, p in system.named_parameters()}
+    rng, step = np.random.default_rng(0), 1e-6
+    for turn, (optimizer, _, gradients) in enumerate(standing_step(system, batch)):
+        parameters = [p for group in system.optimizers[optimizer].param_groups for p in group["params"]]
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            direction = rng.standard_normal(parameter.shape)
+            direction /= np.linalg.norm(direction)
+            kept, ends = parameter.array.copy(), []
+            for sign in (1, -1):
+                parameter.array[...] = kept + sign * step * direction
+                parameter.bump_version()
+                ends.append(standing_step(system, batch)[turn][1])
+            parameter.array[...] = kept
+            numeric, analytic = (ends[0] - ends[1]) / (2 * step), float((gradient * direction).sum())
+            error = abs(analytic - numeric) / max(1, abs(analytic))
+            assert error <= 1e-6, f"{name}: loss of {optimizer}, {names[id(parameter)]}: {analytic} is not {numeric}"
+
+
+@pytest.mark.parametrize("name", models.SYSTEMS)
+def test_the_gradients_that_train_a_system_are_those_of_its_loss(name):
+    check_model(name)
+
+
+def test_a_loss_that_is_not_differentiated_whole_is_noticed(monkeypatch):
+    whole = cnn.classification_loss
+    monkeypatch.setattr(cnn, "classification_loss", lambda y, labels: whole(y, labels) + 0.1 * (y.detach() * y).mean())
+    with pytest.raises(AssertionError, match=r"loss of network, network\.conv1\.weight"):
+        check_model("cnn")
 
 
 # --- DCGAN

@@ -1,4 +1,7 @@
-"""Modules, containers, layers and initial weights: their own rules, and PyTorch as a second opinion."""
+"""Modules, containers, initial weights: what is special about each.
+
+What holds for every layer is in test_layers.py.
+"""
 
 import copy
 import gc
@@ -187,40 +190,7 @@ def test_repr_shows_the_tree():
     )
 
 
-def test_layers_are_shown_as_torch_shows_them(torch):
-    for make in (
-        lambda n: n.Conv2d(4, 6, (3, 2), 2, 1, 2, 2, False),
-        lambda n: n.Conv2d(4, 6, 3, padding="same"),
-        lambda n: n.ConvTranspose2d(4, 6, 3, 2, 1, 1),
-        lambda n: n.MaxPool2d(2, ceil_mode=True),
-        lambda n: n.AvgPool2d((2, 3), 1, 1),
-        lambda n: n.Softplus(),
-        lambda n: n.Softmax(dim=1),
-        lambda n: n.LogSoftmax(dim=-1),
-        lambda n: n.Tanh(),
-        lambda n: n.Identity(),
-        lambda n: n.Sequential(n.Linear(2, 3), n.LeakyReLU(0.2), n.Flatten()),
-        lambda n: n.ModuleDict({"a": n.ReLU()}),
-    ):
-        assert repr(make(nn)) == repr(make(torch.nn))
-
-
 # --- state_dict ---------------------------------------------------------------------------------------------
-
-
-def test_weights_travel_to_torch_and_back(torch):
-    ours, theirs = small_net().double(), small_net(torch.nn).double()
-    assert list(ours.state_dict()) == list(theirs.state_dict())
-    x = random.standard_normal((5, 2, 4, 4))
-    theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
-    np.testing.assert_allclose(ours(minigen.tensor(x)).detach().numpy(), theirs(torch.tensor(x)).detach(), rtol=1e-9)
-
-    other = small_net().double()
-    other.load_state_dict(theirs.state_dict())  # torch's tensors as they are: running statistics included
-    np.testing.assert_allclose(
-        other.eval()(minigen.tensor(x)).detach().numpy(), theirs.eval()(torch.tensor(x)).detach(), rtol=1e-9
-    )
-    assert other[1].num_batches_tracked.item() == 1
 
 
 def test_loading_writes_into_the_memory_that_is_there():
@@ -295,6 +265,44 @@ def test_sequential_takes_names():
     assert list(net[:1].state_dict()) == ["first.weight", "first.bias"]
 
 
+def test_dicts_are_dicts():
+    table = nn.ParameterDict({"b": minigen.ones(2)})
+    table["a"] = nn.Parameter(minigen.zeros(3))
+    table["b"] = minigen.zeros(1)
+    assert (list(table), len(table), "a" in table, table.get("c")) == (["b", "a"], 2, True, None)
+    assert [p.shape for p in table.values()] == [(1,), (3,)]
+    assert all(isinstance(p, nn.Parameter) for _, p in table.items())
+    assert list(table.state_dict()) == ["b", "a"]
+    assert table.pop("b").shape == (1,)
+    assert list(table.keys()) == ["a"]
+    assert table.a is table["a"]
+    table.clear()
+    assert list(table.parameters()) == []
+    modules = nn.ModuleDict([("a", nn.ReLU()), ("b", nn.Tanh())])
+    del modules["a"]
+    assert [type(m) for m in modules.values()] == [nn.Tanh]
+
+
+def test_lists_grow_shrink_and_are_shown_as_torch_shows_them(torch):
+    def show(library):
+        layers = library.ModuleList([library.ReLU(), library.ReLU(), library.Linear(1, 2)])
+        layers += [library.Tanh()]
+        taken = layers.pop(0)
+        longer = layers + library.ModuleList([library.ReLU()])
+        row = library.Sequential(library.ReLU()) + library.Sequential(library.Tanh())
+        return [repr(x) for x in (layers, taken, longer, row, row.pop(-1), row, library.ModuleList())]
+
+    assert show(nn) == show(torch.nn)
+
+
+def test_members_are_found_by_dotted_names():
+    net = nn.Sequential(Block())
+    assert net.get_parameter("0.inner.weight") is net[0].inner.weight
+    assert net.get_buffer("0.seen") is net[0].seen
+    assert nn.Linear(1, 1).half().weight.dtype == minigen.float16
+    assert nn.Linear(1, 1).to("cpu", True).weight.dtype == minigen.float32
+
+
 def test_module_list_and_dict_and_parameter_list():
     layers = nn.ModuleList([nn.Linear(1, 1)])
     layers += [nn.ReLU(), nn.Linear(1, 1)]
@@ -309,135 +317,6 @@ def test_module_list_and_dict_and_parameter_list():
     scales[0] = minigen.zeros(3)
     assert [p.shape for p in scales] == [(3,), (1,)]
     assert len(list(nn.Sequential(scales).parameters())) == 2
-
-
-# --- layers against torch -----------------------------------------------------------------------------------
-
-IMAGES = random.standard_normal((4, 6, 5, 7))
-ROWS = random.standard_normal((4, 6))
-
-
-@pytest.mark.parametrize(
-    ("make", "x"),
-    [
-        (lambda n: n.Linear(6, 3), ROWS),
-        (lambda n: n.Linear(7, 3, bias=False), IMAGES),
-        (lambda n: n.Conv2d(6, 4, (3, 2), (2, 1), (1, 0), 2, 2), IMAGES),
-        (lambda n: n.Conv2d(6, 4, 3, padding="same", bias=False), IMAGES),
-        (lambda n: n.Conv2d(6, 4, 3, padding="valid"), IMAGES),
-        (lambda n: n.ConvTranspose2d(6, 4, (3, 4), 2, 1, (1, 0), 2, True, 1), IMAGES),
-        (lambda n: n.MaxPool2d(2), IMAGES),
-        (lambda n: n.MaxPool2d((3, 2), 2, 1, 1, ceil_mode=True), IMAGES),
-        (lambda n: n.AvgPool2d(3, 2, 1, True, False), IMAGES),
-        (lambda n: n.BatchNorm1d(6), ROWS),
-        (lambda n: n.BatchNorm1d(6, momentum=None), IMAGES[:, :, 0]),
-        (lambda n: n.BatchNorm2d(6, eps=1e-3, momentum=0.3), IMAGES),
-        (lambda n: n.BatchNorm2d(6, affine=False, track_running_stats=False), IMAGES),
-        (lambda n: n.ReLU(True), IMAGES),
-        (lambda n: n.LeakyReLU(0.2, inplace=True), IMAGES),
-        (lambda n: n.LeakyReLU(1.5), IMAGES),
-        (lambda n: n.LeakyReLU(-0.5), IMAGES),
-        (lambda n: n.Tanh(), IMAGES),
-        (lambda n: n.Sigmoid(), IMAGES * 10),
-        (lambda n: n.Softplus(), IMAGES * 20),
-        (lambda n: n.Softplus(2, 3), IMAGES * 3),
-        (lambda n: n.Softmax(1), IMAGES),
-        (lambda n: n.LogSoftmax(-1), IMAGES * 30),
-        (lambda n: n.Flatten(), IMAGES),
-        (lambda n: n.Flatten(0, 1), IMAGES),
-        (lambda n: n.Unflatten(1, (2, 3)), IMAGES),
-        (lambda n: n.Upsample(scale_factor=2), IMAGES),
-        (lambda n: n.Upsample(size=(3, 9)), IMAGES),
-        (lambda n: n.Identity(1, a=2), IMAGES),
-        (lambda n: n.Dropout(0.0), IMAGES),
-    ],
-)
-def test_layer_equals_torch(torch, make, x):
-    """Output, gradients of input and parameters, and buffers after two batches; then the output in evaluation."""
-    ours, theirs = make(nn).double(), make(torch.nn).double()
-    ours.load_state_dict(theirs.state_dict())
-    for scale in (1.0, 0.5):
-        mine = minigen.tensor(x * scale, requires_grad=True)
-        other = torch.tensor(x * scale, requires_grad=True)
-        y, expected = ours(mine), theirs(other.clone())
-        readout = random.standard_normal(y.shape)
-        (y * minigen.tensor(readout)).sum().backward()
-        (expected * torch.tensor(readout)).sum().backward()
-        np.testing.assert_allclose(y.detach().numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(mine.grad.numpy(), other.grad.numpy(), rtol=1e-9, atol=1e-11)
-    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
-        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-9, atol=1e-11)
-    for p, q in zip(ours.buffers(), theirs.buffers(), strict=True):
-        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-12)
-    mine, expected = ours.eval()(minigen.tensor(x)), theirs.eval()(torch.tensor(x))
-    np.testing.assert_allclose(mine.detach().numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "tanh", "sigmoid", "softplus"])
-def test_activations_at_the_ends_of_the_number_line(torch, name):
-    x = np.array([-np.inf, -1e30, -200.0, -0.0, 0.0, 19.9, 20.1, 1e30, np.inf, np.nan], np.float32)
-    mine, other = minigen.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    y, expected = getattr(F, name)(mine), getattr(torch.nn.functional, name)(other)
-    np.testing.assert_allclose(y.detach().numpy(), expected.detach().numpy(), rtol=1e-6)
-    y.sum().backward()
-    expected.sum().backward()
-    np.testing.assert_allclose(mine.grad.numpy()[1:-2], other.grad.numpy()[1:-2], rtol=1e-6)
-
-
-def test_sigmoid_keeps_its_digits_where_a_logarithm_will_be_taken():
-    y = F.sigmoid(minigen.tensor([-10.0, -20.0, -80.0]))
-    np.testing.assert_allclose(y.numpy(), 1 / (1 + np.exp([10.0, 20.0, 80.0])), rtol=1e-6)
-
-
-def test_activations_keep_channels_last():
-    x = minigen.randn(2, 5, 4, 3).permute(0, 3, 1, 2)
-    for name in ("relu", "leaky_relu", "tanh", "sigmoid", "softplus", "dropout"):
-        assert getattr(F, name)(x).array.strides == x.array.strides, name
-
-
-# --- dropout ------------------------------------------------------------------------------------------------
-
-
-def test_dropout_keeps_the_mean_and_uses_one_mask_for_both_directions():
-    x = minigen.ones(200, 500, requires_grad=True)
-    y = F.dropout(x, 0.2)
-    y.sum().backward()
-    assert minigen.equal(x.grad, y)
-    assert set(np.unique(y.detach().numpy())) == {np.float32(0), np.float32(1.25)}
-    dropped = (y == 0).float().mean().item()
-    assert abs(dropped - 0.2) < 4 * math.sqrt(0.2 * 0.8 / x.numel())
-
-
-def test_dropout_draws_the_same_in_every_layout_and_dtype():
-    def mask(x):
-        minigen.manual_seed(3)
-        return F.dropout(x, 0.5) != 0
-
-    x = minigen.ones(2, 3, 4, 5)
-    assert minigen.equal(mask(x), mask(minigen.ones(2, 4, 5, 3).permute(0, 3, 1, 2)))
-    assert minigen.equal(mask(x), mask(x.double()))
-
-
-def test_dropout_in_evaluation_and_at_its_ends():
-    x = minigen.randn(3, 4)
-    assert F.dropout(x, 0.5, training=False) is x
-    assert nn.Dropout(0.5).eval()(x) is x
-    assert F.dropout(x, 0.0) is x
-    assert F.dropout(x, 1.0).tolist() == minigen.zeros(3, 4).tolist()
-
-
-@pytest.mark.parametrize("shape", [(), (0, 3), (1,)])
-def test_activations_and_losses_of_tensors_without_axes_or_elements(shape):
-    for name in ("relu", "leaky_relu", "tanh", "sigmoid", "softplus", "dropout"):
-        x = minigen.full(shape, 0.5, requires_grad=True)
-        y = getattr(F, name)(x)
-        y.sum().backward()
-        assert y.shape == x.grad.shape == shape
-    for name in ("mse_loss", "l1_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits"):
-        x = minigen.full(shape, 0.5, requires_grad=True)
-        getattr(F, name)(x, minigen.zeros(shape), reduction="sum").backward()
-        assert x.grad.shape == shape
-        assert math.isnan(getattr(F, name)(x, minigen.zeros(shape)).item()) == (x.numel() == 0)
 
 
 # --- initial weights ----------------------------------------------------------------------------------------
@@ -611,15 +490,19 @@ image = minigen.zeros(1, 3, 8, 8)
         (lambda: nn.AvgPool2d(2, stride=0), ValueError, "AvgPool2d: stride.*0"),
         (lambda: nn.Upsample(), ValueError, "either size or scale_factor"),
         (lambda: nn.Unflatten(1, 3), ValueError, "unflattened_size"),
+        (lambda: nn.Linear(2, 2, dtype=minigen.int64), RuntimeError, "int64"),
+        (lambda: nn.Linear(2, 2).wieght, AttributeError, "no attribute 'wieght'; did you mean 'weight'"),
+        (lambda: Block().inner.get_parameter("wight"), AttributeError, "Linear has no parameter 'wight'"),
+        (lambda: Block().get_buffer("inner.weight"), AttributeError, "Block has no buffer 'inner.weight'"),
+        (lambda: nn.ModuleDict({"a": nn.ReLU}), TypeError, "entry 'a' must be a Module, not a type"),
+        (lambda: nn.ModuleDict({"a": nn.ReLU()})["b"], KeyError, "there is no 'b', only 'a'"),
+        (lambda: nn.ModuleDict({"keys": nn.ReLU()}), ValueError, "'keys' exists already"),
+        (lambda: nn.ParameterDict({"a": [1.0]}), TypeError, "must be a Tensor, not a list"),
+        (lambda: F.linear(minigen.ones(4, 8), minigen.ones(5, 10)), ValueError, r"\(4, 8\) has 8.*\(5, 10\) wants 10$"),
+        (lambda: F.linear(image, minigen.ones(5, 192)), ValueError, r"input.flatten\(1\)"),
         (lambda: nn.BatchNorm2d(3, momentum=2), ValueError, "momentum.*2"),
         (lambda: nn.BatchNorm2d(4)(image), ValueError, r"\(1, 3, 8, 8\).*C = 4"),
         (lambda: nn.BatchNorm1d(3)(image), ValueError, r"BatchNorm1d.*\(N, C\)"),
-        (lambda: nn.Dropout(1.5), ValueError, "p must be a number from 0 to 1, not 1.5"),
-        (lambda: F.dropout(image, math.nan), ValueError, "nan"),
-        (lambda: nn.LeakyReLU("0.2"), ValueError, "negative_slope.*'0.2'"),
-        (lambda: F.relu([1.0]), TypeError, "relu: input must be a Tensor, not list"),
-        (lambda: F.tanh(minigen.tensor([1])), TypeError, "tanh: input has dtype int64"),
-        (lambda: F.softplus(image, beta=0), ValueError, "beta"),
         (lambda: F.linear(image, minigen.zeros(2, 3)), ValueError, r"\(1, 3, 8, 8\).*\(2, 3\)"),
         (lambda: F.linear(image, minigen.zeros(2, 8), minigen.zeros(3)), ValueError, r"bias \(3,\)"),
         (lambda: F.linear(image.double(), minigen.zeros(2, 8)), TypeError, "float64, but weight has float32"),

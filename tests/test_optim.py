@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import standin
 
 import minigen
 import minigen.nn.functional as F
@@ -28,6 +29,14 @@ OPTIMISERS = [
     ("Adam", {"lr": 0.1, "amsgrad": True, "maximize": True}),
     ("AdamW", {"lr": 0.1}),
     ("AdamW", {"lr": 0.1, "weight_decay": 0.3, "amsgrad": True}),
+    ("AdamW", {"lr": 0.1, "maximize": True}),
+    ("RMSprop", {}),
+    ("RMSprop", {"lr": 0.1, "alpha": 0.5, "eps": 1e-3, "weight_decay": 0.1, "maximize": True}),
+    ("RMSprop", {"lr": 0.1, "momentum": 0.9, "centered": True, "alpha": 0.9}),
+    ("RMSprop", {"lr": 0.1, "momentum": 0.5, "alpha": 0.0}),
+    ("Adagrad", {}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "eps": 1e-3, "maximize": True}),
+    ("Adagrad", {"lr": 0.1, "initial_accumulator_value": 0.5}),
 ]
 every_optimiser = pytest.mark.parametrize(("name", "options"), OPTIMISERS)
 
@@ -129,6 +138,20 @@ def test_decoupled_decay_does_not_look_at_the_gradient():
     params = [nn.Parameter(minigen.ones(2, dtype=minigen.float64))]
     run(minigen, optim.AdamW(params, lr=0.5, weight_decay=0.2), params, [[np.zeros(2)]] * 3)
     np.testing.assert_allclose(params[0].detach().numpy(), 0.9**3, rtol=1e-12)
+
+
+def test_a_steady_gradient_has_no_variance_to_divide_by():
+    """Centred RMSprop takes the root of mean(g^2) - mean(g)^2, which rounding may push below 0."""
+    params = [nn.Parameter(minigen.zeros(100))]
+    steady = np.linspace(0.1, 3, 100)
+    run(minigen, optim.RMSprop(params, lr=1e-4, alpha=0.5, centered=True), params, [[steady]] * 200)
+    assert params[0].isfinite().all()
+
+
+def test_adagrad_takes_steps_like_one_over_the_root_of_their_number():
+    (p,) = params = [nn.Parameter(minigen.zeros(1, dtype=minigen.float64))]
+    run(minigen, optim.Adagrad(params, lr=0.1), params, [[np.full(1, 7.0)]] * 20)
+    assert p.item() == pytest.approx(-0.1 * sum(t**-0.5 for t in range(1, 21)), rel=1e-9)
 
 
 def test_a_quadratic_bowl_is_descended():
@@ -250,6 +273,78 @@ def test_adam_needs_no_memory_of_the_size_of_its_parameters():
     assert peak < p.array.nbytes / 20
 
 
+# --- clipping -----------------------------------------------------------------------------------------------
+
+
+def with_gradients(library, scale=1.0):
+    params = [library.tensor(a, requires_grad=True) for a in START]
+    for p, g in zip(params[:3], GRADIENTS[7]):  # the fourth has none
+        p.grad = library.tensor(g * scale)
+    return params
+
+
+@pytest.mark.parametrize("norm_type", [2.0, 1, 3.5, 0.5, math.inf])
+@pytest.mark.parametrize("max_norm", [1e-3, 1, 1e6, 0])
+def test_clipped_norms_equal_torch(torch, norm_type, max_norm):
+    ours, theirs = with_gradients(minigen), with_gradients(torch)
+    total = nn.utils.clip_grad_norm_(ours, max_norm, norm_type)
+    expected = torch.nn.utils.clip_grad_norm_(theirs, max_norm, norm_type)
+    assert total.shape == ()
+    assert total.item() == pytest.approx(expected.item(), rel=1e-12)
+    assert_equal([p.grad for p in ours[:3]], [p.grad for p in theirs[:3]], rtol=1e-12)
+    assert ours[3].grad is None
+
+
+def test_clipped_values_equal_torch(torch):
+    ours, theirs = with_gradients(minigen), with_gradients(torch)
+    assert nn.utils.clip_grad_value_(iter(ours), 0.01) is None
+    torch.nn.utils.clip_grad_value_(iter(theirs), 0.01)
+    assert_equal([p.grad for p in ours[:3]], [p.grad for p in theirs[:3]], rtol=0)
+
+
+def test_clipping_changes_gradients_in_place_and_nothing_else():
+    net = nn.Conv2d(2, 3, 3)
+    net(minigen.randn(1, 2, 5, 5)).square().sum().backward()
+    before = [(p.grad, p.grad.array, p.grad.array.strides, p._version) for p in net.parameters()]
+    nn.utils.clip_grad_norm_(net.parameters(), 0.1)
+    total = math.sqrt(sum(float((p.grad.array**2).sum()) for p in net.parameters()))
+    assert total == pytest.approx(0.1, rel=1e-4)
+    for p, (grad, array, strides, version) in zip(net.parameters(), before, strict=True):
+        assert p.grad is grad
+        assert p.grad.array is array
+        assert (array.strides, array.dtype, p._version) == (strides, np.float32, version)
+
+
+def test_gradients_of_two_dtypes_are_clipped_together(torch):
+    results = []
+    for library in (minigen, torch):
+        params = [library.zeros(2, dtype=dtype, requires_grad=True) for dtype in (library.float32, library.float64)]
+        for p in params:
+            p.grad = library.ones(2, dtype=p.dtype)
+        total = library.nn.utils.clip_grad_norm_(params, 1.0).item()
+        results.append([total, *[v for p in params for v in p.grad.tolist()]])
+        assert [p.grad.dtype for p in params] == [library.float32, library.float64]
+    np.testing.assert_allclose(*results, rtol=1e-6)
+
+
+def test_what_has_no_gradient_has_the_norm_zero():
+    p = nn.Parameter(minigen.zeros(3))
+    assert nn.utils.clip_grad_norm_(p, 1.0).item() == 0
+    assert nn.utils.clip_grad_norm_([], 1.0).item() == 0
+    nn.utils.clip_grad_value_(p, 1.0)
+    assert p.grad is None
+
+
+def test_clipping_waits_for_no_device(device):
+    p = minigen.ones(3, device=device, requires_grad=True)
+    p.grad = minigen.ones_like(p) * 2
+    waits = len(standin.waits)
+    nn.utils.clip_grad_norm_(p, 1.0)
+    nn.utils.clip_grad_value_(p, 0.1)
+    assert len(standin.waits) == waits
+    np.testing.assert_allclose(p.grad.cpu().numpy(), 0.1, rtol=1e-6)
+
+
 # --- storing ------------------------------------------------------------------------------------------------
 
 
@@ -319,6 +414,12 @@ def test_repr_shows_the_options():
 p, q = parameters()[:2]
 
 
+def clip_what_is_infinite():
+    w = nn.Parameter(minigen.ones(2))
+    w.grad = minigen.full((2,), math.inf)
+    nn.utils.clip_grad_norm_([w], 1.0, error_if_nonfinite=True)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -341,7 +442,19 @@ p, q = parameters()[:2]
         (lambda: optim.Adam([p], betas=0.9), ValueError, "betas must be two numbers"),
         (lambda: optim.Adam([p], eps=-1e-8), ValueError, "eps"),
         (lambda: optim.AdamW([p], weight_decay=-1), ValueError, "AdamW: weight_decay"),
+        (lambda: optim.RMSprop([p], alpha=1.5), ValueError, "RMSprop: alpha must be a number"),
+        (lambda: optim.RMSprop([p], momentum=-1), ValueError, "RMSprop: momentum"),
+        (lambda: optim.RMSprop([p], lr=math.nan), ValueError, "RMSprop: lr.*nan"),
+        (lambda: optim.Adagrad([p], lr_decay=-1), ValueError, "Adagrad: lr_decay must be a number at least 0"),
+        (lambda: optim.Adagrad([p], initial_accumulator_value=-1), ValueError, "initial_accumulator_value"),
+        (lambda: optim.Adagrad([p], eps=-1), ValueError, "Adagrad: eps"),
         (lambda: optim.SGD([p], momentum=-0.1), ValueError, "SGD: momentum"),
+        (lambda: nn.utils.clip_grad_norm_([p], -1.0), ValueError, "clip_grad_norm_: max_norm must be a number"),
+        (lambda: nn.utils.clip_grad_norm_([p], 1.0, 0), ValueError, "norm_type must be above 0"),
+        (lambda: nn.utils.clip_grad_norm_([p.array], 1.0), TypeError, "parameters must be a Tensor"),
+        (lambda: nn.utils.clip_grad_norm_(nn.Linear(1, 1), 1.0), TypeError, r"not Linear; pass model.parameters\(\)"),
+        (lambda: nn.utils.clip_grad_value_([p], math.nan), ValueError, "clip_value.*nan"),
+        (lambda: clip_what_is_infinite(), RuntimeError, "norm of the gradients is inf.*detect_anomaly"),
         (lambda: optim.SGD([p], nesterov=True), ValueError, "nesterov wants a momentum"),
         (lambda: optim.SGD([p], momentum=0.9, dampening=0.1, nesterov=True), ValueError, "dampening=0.1"),
     ],

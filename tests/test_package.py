@@ -50,6 +50,7 @@ def minigen(wheel, tmp_path_factory):
     call(sys.executable, "-m", "pip", "--python", programs / "python", "install", wheel, folder=folder)
     place = call(programs / "python", "-c", "import minigen; print(minigen.__file__)", folder=folder)
     assert str(folder / "venv") in place
+    (folder / "mine.py").write_text("def cube(x):\n    return x**3\n")
     return lambda words, expect=0: call(programs / "minigen", *words.split(), folder=folder, expect=expect)
 
 
@@ -60,7 +61,7 @@ def test_the_wheel_holds_the_package_and_says_what_it_is(wheel):
         about = email.message_from_bytes(archive.read(metadata))
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "minigen").rglob("*.py")}
     assert sources <= set(names)
-    assert {name.split("/")[0] for name in names} == {"minigen", metadata.split("/")[0]}
+    assert {name.split("/")[0] for name in names} == {"minigen", "pytest_minigen.py", metadata.split("/")[0]}
     assert metadata.replace("METADATA", "licenses/LICENSE") in names
     assert about["Version"] == version("minigen")
     assert about["License-Expression"] == "MIT"
@@ -76,6 +77,7 @@ def test_every_command_runs_outside_the_checkout(minigen):
         "sample run --n 4 --out grid.png",
         "train cnn --out judge --steps 2 --quiet",
         "evaluate judge",
+        "check mine.py::cube",
     ]
     printed = {line: minigen(line) for line in lines}
     commands = re.findall(r"^    ([a-z]+) ", minigen("--help"), flags=re.MULTILINE)
@@ -85,6 +87,7 @@ def test_every_command_runs_outside_the_checkout(minigen):
     assert "5 steps" in printed["train --resume run --steps 5"]
     assert "grid.png" in printed["sample run --n 4 --out grid.png"]
     assert re.search(r"accuracy +[\d.]+", printed["evaluate judge"])
+    assert "agree with finite differences" in printed["check mine.py::cube"]
 
 
 def test_a_wrong_command_is_one_line_and_exit_code_2(minigen):

@@ -81,6 +81,106 @@ def test_nan_shows():
     assert np.isnan(F.max_pool2d(x, 2).numpy()).tolist() == [[[False, True], [False, False]]]
 
 
+@pytest.mark.parametrize("options", [{"kernel_size": 2}, {"kernel_size": 3, "stride": 1, "padding": 1}])
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_several_nans_in_a_window(torch, options, layout):
+    x = np.random.default_rng(0).integers(0, 3, (2, 3, 6, 7)).astype(float)
+    x[np.random.default_rng(1).random(x.shape) < 0.2] = np.nan
+    if layout == "NHWC":
+        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    mine, theirs = Tensor(x).requires_grad_(), torch.tensor(x, requires_grad=True)
+    y, places = F.max_pool2d(mine, **options, return_indices=True)
+    wanted, wanted_places = torch.nn.functional.max_pool2d(theirs, **options, return_indices=True)
+    np.testing.assert_array_equal(y.detach().numpy(), wanted.detach().numpy())
+    assert np.array_equal(places.numpy(), wanted_places.numpy())
+    seed = np.random.default_rng(2).standard_normal(y.shape)
+    assert close(minigen.grad(y, mine, Tensor(seed))[0], torch.autograd.grad(wanted, theirs, torch.tensor(seed))[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("options", [{"kernel_size": 2}, {"kernel_size": 3, "stride": 1}])
+def test_an_infinite_gradient_stays_where_it_belongs(dtype, options):
+    x = Tensor(np.arange(36.0).reshape(1, 1, 6, 6).astype(dtype)).requires_grad_()
+    y = F.max_pool2d(x, **options)
+    seed = np.zeros(y.shape, dtype)
+    seed[0, 0, 1, 1], seed[0, 0, 0, 1] = np.inf, -2.0
+    g = minigen.grad(y, x, Tensor(seed))[0].numpy()
+    wanted = np.zeros(x.shape, dtype)
+    last = options["kernel_size"] + options.get("stride", 2) - 1  # a window's maximum is its last pixel
+    wanted[0, 0, last, last], wanted[0, 0, options["kernel_size"] - 1, last] = np.inf, -2.0
+    assert np.array_equal(g, wanted)
+    assert not np.signbit(g[g == 0]).any()
+
+
+def test_a_window_that_sees_only_minus_infinity(torch):
+    x = np.full((1, 1, 3, 4), -np.inf)
+    _, places = F.max_pool2d(Tensor(x), 3, 2, 1, return_indices=True)
+    wanted = torch.nn.functional.max_pool2d(torch.tensor(x), 3, 2, 1, return_indices=True)[1]
+    assert np.array_equal(places.numpy(), wanted.numpy())
+
+
+@given(images("with ties"), *pooling, pairs(1, 2), st.booleans())
+def test_the_places_of_maxima_are_those_of_torch(torch, x, kernel, stride, padding, dilation, ceil_mode):
+    options = kernel, stride, padding, dilation, ceil_mode, True
+    try:
+        wanted, places = torch.nn.functional.max_pool2d(torch.tensor(x), *options)
+    except RuntimeError:
+        assume(False)
+    assume(bool(torch.isfinite(wanted).all()))
+    y, mine = F.max_pool2d(Tensor(x), *options)
+    assert close(y, wanted)
+    assert close(mine, places)
+
+
+def lines(x):
+    return np.array(x[:, :, 0])
+
+
+@given(images("with ties"), st.integers(1, 4), st.none() | st.integers(1, 3), st.integers(0, 2), st.booleans())
+def test_pooling_of_signals_is_that_of_torch(torch, x, kernel, stride, padding, flag):
+    same_as_torch(torch, "max_pool1d", lines(x), kernel, stride, padding, 2 if flag else 1, flag)
+    same_as_torch(torch, "avg_pool1d", lines(x), kernel, stride, padding, flag, not flag)
+
+
+@given(images("with ties"), st.integers(1, 9) | st.tuples(st.integers(1, 9) | st.none(), st.integers(1, 9)))
+def test_adaptive_pooling_is_that_of_torch(torch, x, size):
+    same_as_torch(torch, "adaptive_avg_pool2d", x, size)
+    same_as_torch(torch, "adaptive_max_pool2d", x, size)
+    count = size if isinstance(size, int) else size[1]
+    same_as_torch(torch, "adaptive_avg_pool1d", lines(x), count)
+    same_as_torch(torch, "adaptive_max_pool1d", lines(x), count)
+    places = F.adaptive_max_pool2d(Tensor(x), size, return_indices=True)[1]
+    assert close(places, torch.nn.functional.adaptive_max_pool2d(torch.tensor(x), size, return_indices=True)[1])
+
+
+def test_global_pooling_is_one_reduction():
+    x = minigen.randn(2, 3, 8, 8, requires_grad=True)
+    assert type(F.adaptive_avg_pool2d(x, 1).grad_fn) is type(x.mean((2, 3), keepdim=True).grad_fn)
+    assert close(F.adaptive_max_pool2d(x, 1), x.amax((2, 3), keepdim=True))
+
+
+def test_unpooling_puts_back_what_pooling_took(torch):
+    x = minigen.randn(2, 3, 6, 7)
+    y, places = F.max_pool2d(x, 2, return_indices=True)
+    back = F.max_unpool2d(y, places, 2, output_size=x.shape)
+    assert np.array_equal(F.max_pool2d(back.abs(), 2).numpy(), y.abs().numpy())
+    theirs = torch.tensor(y.numpy()), torch.tensor(places.numpy())
+    wanted = torch.nn.functional.max_unpool2d(*theirs, 2, output_size=(6, 7))
+    assert close(back, wanted)
+
+
+def test_of_two_that_name_one_pixel_the_last_counts():
+    y = minigen.tensor([[[1.0, 2.0], [np.inf, 3.0]]], requires_grad=True)
+    places = minigen.tensor([[[5, 5], [0, 0]]])
+    x = F.max_unpool2d(y, places, 2)
+    assert x.tolist() == [[[3, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]
+    assert minigen.grad(x.sum(), y)[0].tolist() == [[[0, 1], [0, 1]]]
+
+
+def test_pooling_in_float32_with_another_divisor():
+    assert F.avg_pool2d(minigen.ones(1, 2, 2), 2, divisor_override=np.int64(3)).dtype == np.float32
+
+
 def test_a_window_of_more_than_255_pixels():
     x = Tensor(np.arange(17.0 * 17).reshape(1, 17, 17)).requires_grad_()
     F.max_pool2d(x, 17).sum().backward()
@@ -106,16 +206,67 @@ REFUSED = {
     "interpolate: give either size or scale_factor": lambda: F.interpolate(X),
     "interpolate: scale_factor is a positive number": lambda: F.interpolate(X, scale_factor=-1),
     "interpolate: scale_factor=0.1 leaves no pixel": lambda: F.interpolate(X, scale_factor=0.1),
-    "interpolate: mode='bilinear' is not one of 'nearest'": lambda: F.interpolate(X, size=2, mode="bilinear"),
+    "interpolate: mode='cubic' is not one of 'nearest'": lambda: F.interpolate(X, size=2, mode="cubic"),
+    "interpolate: mode='linear' is not for input (2, 3, 4, 4); what blends there is 'bilinear' or 'bicubic'": lambda: (
+        F.interpolate(X, size=2, mode="linear")
+    ),
+    "interpolate: align_corners is for modes that blend": lambda: F.interpolate(X, size=2, align_corners=True),
+    "interpolate: recompute_scale_factor is about scale_factor": lambda: F.interpolate(
+        X, size=2, recompute_scale_factor=True
+    ),
+    "interpolate: size is one integer or 2 for input (2, 3, 4, 4), not (1, 2, 3)": lambda: F.interpolate(
+        X, size=(1, 2, 3)
+    ),
+    "pad: pad=(1, 2, 3) has 3 numbers, but two are wanted for each axis": lambda: F.pad(X, (1, 2, 3)),
+    "pad: pad=(-2, -3) takes more off than input (2, 3, 4, 4) has": lambda: F.pad(X, (-2, -3)),
+    "pad: pad is a tuple (left, right, top, bottom, ...), the last axis first, not 1": lambda: F.pad(X, 1),
+    "pad: a border (4, 0) does not fit an axis of length 4 of input (2, 3, 4, 4): with mode='reflect'": lambda: F.pad(
+        X, (4, 0, 1, 1), "reflect"
+    ),
+    "with mode='circular' it must be no longer than what is left of the axis": lambda: F.pad(
+        X, (4, -1, 0, 0), "circular"
+    ),
+    "pad: mode='reflect' pads all axes but channels and batch": lambda: F.pad(X, (1, 1), "reflect"),
+    "pad: mode='mirror' is not one of 'constant'": lambda: F.pad(X, (1, 1, 1, 1), "mirror"),
+    "pad: value=1.0 is for mode='constant'": lambda: F.pad(X, (1, 1, 1, 1), "reflect", 1.0),
+    "pad: value must be a number, not 'a'": lambda: F.pad(X, (1, 1), value="a"),
+    "pad: input must be a Tensor": lambda: F.pad([1.0], (1, 1)),
+    "pixel_shuffle: input (..., C, H, W) must have channels that 2 * 2 divides": lambda: F.pixel_shuffle(X, 2),
+    "pixel_shuffle: upscale_factor must be an integer >= 1, not 0": lambda: F.pixel_shuffle(X, 0),
+    "pixel_unshuffle: input (..., C, H, W) must have a height and width that downscale_factor=3": lambda: (
+        F.pixel_unshuffle(X, 3)
+    ),
+    "max_pool1d: the kernel (9,) with dilation (1,) is larger than the image of input (3, 4, 4)": lambda: F.max_pool1d(
+        X[0], 9
+    ),
+    "avg_pool1d: input is a batch of signals (N, C, L) or one signal (C, L)": lambda: F.avg_pool1d(X, 2),
+    "max_pool2d: dilation must be an integer >= 1, not 0": lambda: F.max_pool2d(X, 2, dilation=0),
+    "avg_pool2d: padding must be an integer >= 0, not -1": lambda: F.avg_pool2d(X, 2, padding=-1),
+    "avg_pool2d: divisor_override must not be 0": lambda: F.avg_pool2d(X, 2, divisor_override=0),
+    "adaptive_avg_pool2d: output_size must be an integer >= 1, not 0": lambda: F.adaptive_avg_pool2d(X, (0, 1)),
+    "adaptive_max_pool2d: output_size is one integer or 2, one for each axis, not (1, 2, 3)": lambda: (
+        F.adaptive_max_pool2d(X, (1, 2, 3))
+    ),
+    "adaptive_max_pool1d: input is a batch of signals": lambda: F.adaptive_max_pool1d(X, 2),
+    "max_unpool2d: indices go from 0 to 99, but an image of size (8, 8) has 64 pixels": lambda: F.max_unpool2d(
+        X, X.long() + minigen.tensor([0, 1, 2, 99]), 2
+    ),
+    "max_unpool2d: indices are integers, not float32": lambda: F.max_unpool2d(X, X, 2),
+    "max_unpool2d: input has shape (2, 3, 4, 4), but indices has (2, 3, 4)": lambda: F.max_unpool2d(
+        X, X.long()[..., 0], 2
+    ),
+    "max_unpool2d: output_size (10, 8) is not within a stride of (2, 2) of (8, 8)": lambda: F.max_unpool2d(
+        X, X.long(), 2, output_size=(10, 8)
+    ),
     "interpolate: size must be an integer >= 1": lambda: F.interpolate(X, size=(0, 3)),
-    "interpolate: input is a batch of images (N, C, H, W)": lambda: F.interpolate(minigen.zeros(3, 4), size=2),
+    "interpolate: input is a batch of images (N, C, H, W), signals": lambda: F.interpolate(minigen.zeros(3, 4), size=2),
     "batch_norm: input is (N, C), (N, C, L) or (N, C, H, W)": lambda: F.batch_norm(minigen.zeros(3), None, None),
     "batch_norm: weight has shape (2,), but input (2, 3, 4, 4) has 3 channels": lambda: F.batch_norm(
         X, None, None, minigen.ones(2), training=True
     ),
     "only training=True has statistics to use": lambda: F.batch_norm(X, None, None),
     "no more than one value a channel": lambda: F.batch_norm(minigen.zeros(1, 3), None, None, training=True),
-    "batch_norm: momentum must be a number from 0 to 1": lambda: F.batch_norm(X, None, None, training=True, momentum=2),
+    "batch_norm: momentum must be a number": lambda: F.batch_norm(X, None, None, training=True, momentum=None),
     "batch_norm: eps must be a number at least 0": lambda: F.batch_norm(X, None, None, training=True, eps=-1.0),
     "batch_norm: input has dtype float32, but running_mean has float64": lambda: F.batch_norm(
         X, minigen.zeros(3).double(), minigen.ones(3)
@@ -148,12 +299,59 @@ def test_interpolate_is_that_of_torch(torch, x, target):
     assert close(minigen.grad(y, mine, Tensor(seed))[0], wanted, 1e-5)
 
 
+@given(images(), pairs(1, 12) | st.floats(0.3, 3.2), st.booleans(), st.booleans())
+@example(np.arange(6.0).reshape(1, 1, 3, 2), 1, True, False)  # one pixel has no corners to align
+def test_every_mode_of_interpolate_is_that_of_torch(torch, x, target, corners, recompute):
+    by = {"size": target}
+    if isinstance(target, float):
+        by = {"scale_factor": target, "recompute_scale_factor": recompute}
+    assume("size" in by or min(x.shape[2:]) * target >= 1)
+    for mode in ("nearest-exact", "area", "bilinear", "bicubic"):
+        options = {"mode": mode, **by} | ({"align_corners": corners} if mode[:2] == "bi" else {})
+        mine, theirs = Tensor(x).requires_grad_(), torch.tensor(x, requires_grad=True)
+        y, wanted = F.interpolate(mine, **options), torch.nn.functional.interpolate(theirs, **options)
+        assert close(y, wanted)
+        seed = np.random.default_rng(0).standard_normal(y.shape)
+        wanted = torch.autograd.grad(wanted, theirs, torch.tensor(seed))[0]
+        assert close(minigen.grad(y, mine, Tensor(seed))[0], wanted)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "area", "bilinear", "bicubic"])
+def test_interpolation_in_float32_is_that_of_torch_on_large_images(torch, mode):
+    x = np.random.default_rng(0).standard_normal((1, 2, 301, 257), np.float32)
+    wanted = torch.nn.functional.interpolate(torch.tensor(x), scale_factor=1.7, mode=mode)
+    assert close(F.interpolate(Tensor(x), scale_factor=1.7, mode=mode), wanted, 1e-5)
+
+
+def test_an_infinite_pixel_shows_where_it_is_seen_only():
+    x = minigen.zeros(1, 1, 4, 4)
+    x.array[0, 0, 1, 1] = np.inf
+    for mode in ("nearest", "bilinear", "bicubic", "area"):
+        y = F.interpolate(x, size=(8, 8), mode=mode).numpy()
+        assert np.isinf(y).any()
+        assert (y[0, 0, 7] == 0).all()
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_padding_keeps_channels_last_in_memory_and_the_type(mode):
+    x = np.ascontiguousarray(np.ones((2, 5, 6, 3), np.float32)).transpose(0, 3, 1, 2)
+    y = F.pad(Tensor(x), (1, 2, 0, 1), mode)
+    assert y.dtype == np.float32
+    assert y.array.transpose(0, 2, 3, 1).flags.c_contiguous
+    assert F.pad(minigen.ones(2, 3, 4).long(), (1, 1), mode).dtype == np.int64
+
+
 # --- gradients as functions of their own: the adjoints, too, are differentiated ---------------------------------
 
 LINEAR_OR_NEARLY = {
     "max_pool2d": lambda x: F.max_pool2d(x, (3, 2), 2, 1),
     "avg_pool2d": lambda x: F.avg_pool2d(x, 3, 2, 1, True, False),
     "interpolate": lambda x: F.interpolate(x, size=(7, 3)),
+    "bicubic": lambda x: F.interpolate(x, size=(7, 3), mode="bicubic"),
+    "adaptive_avg_pool2d": lambda x: F.adaptive_avg_pool2d(x, (2, 3)),
+    "adaptive_max_pool2d": lambda x: F.adaptive_max_pool2d(x, (2, 3)),
+    "fold": lambda x: F.fold(F.unfold(x, (3, 2), 1, (1, 0), 2), (5, 4), (3, 2), 1, (1, 0), 2),
+    "pad": lambda x: F.pad(F.pad(x, (1, 2, 0, 1), "reflect"), (-1, 1)),
     "channel_sum": channel_sum,
 }
 

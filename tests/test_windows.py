@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigen.checks import reference
-from minigen.functional import windows
+from minigen.functional import depthwise, windows
 from minigen.functional.windows import Geometry, channels_first, channels_last
 
 
@@ -75,6 +75,21 @@ def test_the_three_products_are_one_trilinear_form(problem):
     number = np.vdot(y, conv_of(*problem))
     assert np.isclose(np.vdot(x, windows.conv_transpose(y, w, x.shape[1:3], geometry)), number, atol=1e-9)
     assert np.isclose(np.vdot(w, windows.conv_weight(x, y, w.shape[1:3], geometry)), number, atol=1e-9)
+
+
+@given(problems(), st.sampled_from([1, 300, 10**9]))
+def test_the_products_with_one_channel_a_group_are_those_of_all(problem, block_bytes):
+    x, w, y, geometry = problem
+    channels = w.shape[3] * geometry.groups
+    geometry = geometry._replace(groups=channels)
+    w, y = np.resize(w, (channels, *w.shape[1:3], 1)), np.resize(y, (*y.shape[:3], channels))
+    size, kernel, bias = y.shape[1:3], w.shape[1:3], np.arange(1.0, channels + 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "rows_in_block", lambda xp, row_bytes: max(1, block_bytes // max(1, row_bytes)))
+        assert close(depthwise.conv(x, w, size, geometry, bias), windows.conv(x, w, size, geometry, bias))
+        back = depthwise.conv_transpose(y, w, x.shape[1:3], geometry, bias)
+        assert close(back, windows.conv_transpose(y, w, x.shape[1:3], geometry, bias))
+        assert close(depthwise.conv_weight(x, y, kernel, geometry), windows.conv_weight(x, y, kernel, geometry))
 
 
 @given(problems(), st.sampled_from([1, 300, 2000]))

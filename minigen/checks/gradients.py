@@ -3,103 +3,33 @@
 `check_gradients` compares the derivatives that `backward` computes with differences of function
 values, to any order, and says where they part.  It is a check and not a proof: it looks at one
 point and at random directions, it needs float64, and it needs a point where the function is smooth
-(at a kink, such as relu at 0, a difference quotient and a subgradient rightly disagree).
+(at a kink, such as relu at 0, a difference quotient and a subgradient rightly disagree; it notices, and moves away).
 
-How it works.  The function's outputs y are turned into one number by a random readout
-
-    loss = sum(u*y + v*y**2/2 + w*y**3/6)        (u, v, w fixed random arrays)
-
-which is nonlinear on purpose: the gradient that reaches the function, u + v*y + w*y**2/2, then depends
-on the inputs itself.  With sum(y) softmax and batch norm would have the gradient zero, right or
-wrong, and with any linear readout the second derivative of a linear function such as a convolution
-would never be computed at all.
-
-Then, for order k = 1, 2, ...: the loss differentiated k-1 times by `backward` along random directions is
-a number again, s(x).  Its slope along one more direction is taken twice, once by `backward` and
-once by central differences of s, and the two must agree.
+How it works.  The function's outputs are turned into one number, the loss, by a random and nonlinear readout
+(`minigen.checks.experiment`).  Then, for order k = 1, 2, ...: the loss differentiated k-1 times by `backward` along
+random directions is a number again, s(x).  Its slope along one more direction is taken twice, once by `backward` and
+once by central differences of s, and the two must agree.  Where they do not, smaller steps say whether the derivative
+or the quotient is at fault (`minigen.checks.kinks`), and a difference quotient for every element of the
+input says what is wrong (`minigen.checks.diagnosis`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from minigen.autograd import grad
-from minigen.backend import array_module, get_rng_state, set_rng_state
-from minigen.nn import Module
-from minigen.tensor import Tensor
+from minigen.checks.diagnosis import diagnose
+from minigen.checks.experiment import Experiment, Leaf, write
+from minigen.checks.kinks import look_closer, slope, stands_on_kink
+from minigen.checks.report import Comparison, GradientError, GradientReport, Kink
 
-__all__ = ["Comparison", "GradientError", "GradientReport", "check_gradients"]
+__all__ = ["check_gradients"]
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """One derivative, computed twice: of this `order`, last along one direction in this `input`."""
-
-    order: int
-    input: str
-    shape: tuple[int, ...]
-    analytic: float
-    numeric: float
-
-    @property
-    def error(self) -> float:
-        """``|analytic - numeric| / max(1, |analytic|)``; infinite if either is not finite."""
-        error = abs(self.analytic - self.numeric) / max(1.0, abs(self.analytic))
-        return error if np.isfinite(error) else float("inf")
-
-
-@dataclass
-class GradientReport:
-    """What `check_gradients` found: every comparison it made, in the order in which it made them."""
-
-    name: str
-    tolerance: float
-    comparisons: list[Comparison] = field(default_factory=list)
-
-    @property
-    def worst(self) -> Comparison:
-        """The comparison with the largest error."""
-        return max(self.comparisons, key=lambda comparison: comparison.error)
-
-    @property
-    def failures(self) -> list[Comparison]:
-        """The comparisons whose error is above the tolerance."""
-        return [c for c in self.comparisons if not c.error <= self.tolerance]
-
-    def __str__(self) -> str:
-        orders = max(c.order for c in self.comparisons)
-        head = f"{self.name}: {len(self.comparisons)} derivatives up to order {orders}"
-        if not self.failures:
-            return f"{head} agree with finite differences (worst error {self.worst.error:.1e})"
-        return "\n".join([f"{head}, {len(self.failures)} wrong:"] + [self.describe(c) for c in self.failures])
-
-    def describe(self, c: Comparison) -> str:
-        """One sentence about one comparison: which derivative, both values, the error."""
-        return (
-            f"{self.name}: the derivative of order {c.order} with respect to {c.input} {c.shape} is wrong: "
-            f"analytic {c.analytic:.10g}, numeric {c.numeric:.10g} (error {c.error:.1e}, allowed {self.tolerance:.0e})"
-        )
-
-
-class GradientError(AssertionError):
-    """A derivative disagrees with finite differences; `.report` holds all comparisons made."""
-
-    def __init__(self, report: GradientReport):
-        self.report = report
-        lines = [str(report)]
-        order = report.failures[0].order
-        if order > 1:
-            lines.append(
-                f"The derivatives below order {order} are right: backward computes the right values, but from "
-                "something that does not carry its own derivative (an array kept by forward, .array, detach())."
-            )
-        elif all(c.analytic == 0.0 for c in report.failures):
-            lines.append("The analytic gradient is zero: it was not propagated (None, detach(), .array or no_grad()).")
-        super().__init__("\n".join(lines))
+TRIES = 4  # points that are tried before a function is said to have kinks everywhere
+DIAGNOSED = 4  # inputs with a wrong gradient that are looked at element by element
+LOCATED = 2000  # kinks are located in inputs of at most so many elements; larger ones are moved as a whole
 
 
 def check_gradients(
@@ -119,15 +49,18 @@ def check_gradients(
     Parameters
     ----------
     f
-        Any function of Tensors that returns a Tensor or a tuple of them, or a `Module`, whose
+        Any function of Tensors that returns a Tensor or several (in tuples, lists, dicts), or a `Module`, whose
         parameters are then checked as well.  It may draw random numbers from minigen's source (dropout) and update
         buffers of the module (running statistics): both are put back before every evaluation.
     *inputs
-        Tensors or arrays.  Those of float64 are differentiated; anything else is handed on as it is.
+        Tensors or arrays, also in tuples and lists.  Those of float64 are differentiated; anything else is handed on
+        as it is.  Where there is no tensor at all, Python floats are taken for tensors of one number.  Options go by
+        ``functools.partial`` or a lambda.
     order
         The highest order of derivative to check, 1 or more.
     wrt
-        Which derivatives to check: positions of inputs and names of parameters. Default: all of them.
+        Which derivatives to check: positions of inputs and names of parameters (inside a tuple: ``"input 0[1]"``).
+        Default: all of them.
     seed
         Of the readout and of the directions.
     eps
@@ -140,26 +73,29 @@ def check_gradients(
     Returns
     -------
     GradientReport
-        Every comparison that was made; ``report.worst.error`` is the largest error.
+        Every comparison that was made; ``report.worst.error`` is the largest error, ``report.moved`` names the elements
+        that stood on a kink.
 
     Raises
     ------
     GradientError
-        If a derivative is wrong; it names the function, the order, the input and both values. Orders above the first
-        wrong one are not looked at.
+        If a derivative is wrong; it names the function, the order, the input, the elements and both values, and the
+        likely cause. Orders above the first wrong one are not looked at.
     TypeError
         If an input, a parameter or an output is float32: a difference of two float32 values keeps 3 of its 7 digits.
     ValueError
-        If there is nothing to differentiate, or `f` is not a function of its inputs alone.
+        If there is nothing to differentiate, if `f` is not a function of its inputs alone, or if no point near the
+        inputs can be judged.
 
     Notes
     -----
     The differences are central, from four points, (8 (s(h) - s(-h)) - (s(2h) - s(-2h))) / 12h: their error is of
     order h**4 instead of h**2, so that h can be as large as 2e-4 and rounding costs 4 digits of 16.  Errors of a right
-    derivative are then about 1e-9.
-    The point must be farther than ``2 * eps`` from every kink.
+    derivative are then about 1e-9.  A derivative that seems wrong is judged again with steps down to h/256.
 
-    With n inputs and parameters, order k takes 4 n evaluations of the derivative of order k - 1.
+    With n inputs and parameters, order k takes 4 n evaluations of the derivative of order k - 1.  From order 3 on the
+    directions of lower orders are differentiated too: a backward that detaches the gradient it is given
+    computes right numbers for constant directions.
 
     Examples
     --------
@@ -172,165 +108,106 @@ def check_gradients(
     """
     if order < 1:
         raise ValueError(f"check_gradients: order is {order}, but the lowest derivative there is has order 1")
-    name = str(name or getattr(f, "__name__", type(f).__name__))
-    experiment = _Experiment(f, inputs, wrt, np.random.default_rng(seed), name)
-    report = GradientReport(name, tolerance)
-    scalar = experiment.loss
+    experiment = Experiment(f, inputs, wrt, np.random.default_rng(seed), name_of(f, name))
+    return examine(experiment, order, eps, tolerance)
+
+
+def name_of(f, name=None) -> str:
+    """What messages call a function; `functools.partial` has the name of its function, `Exp.apply` is Exp."""
+    f = getattr(f, "func", f)
+    owner = getattr(f, "__self__", None)
+    if getattr(f, "__name__", "") == "apply" and isinstance(owner, type):
+        f = owner
+    return str(name or getattr(f, "__name__", type(f).__name__))
+
+
+class _OnKink(Exception):
+    """The point cannot be judged: along a direction of this leaf, this scalar has a kink or is not smooth."""
+
+    def __init__(self, leaf, scalar, verdict):
+        self.leaf, self.scalar, self.verdict = leaf, scalar, verdict
+
+
+def examine(experiment: Experiment, order: int, eps: float, tolerance: float) -> GradientReport:
+    """Compare all derivatives up to an order; where the point stands on a kink, do so at another one nearby."""
+    report = GradientReport(experiment.name, tolerance)
     try:
         experiment.refuse_unfrozen()
-        for k in range(1, order + 1):
-            directions = experiment.directions()
-            slopes = experiment.slopes(scalar, directions)
-            for leaf, direction, slope in zip(experiment.leaves, directions, slopes, strict=True):
-                numeric = experiment.difference(scalar, leaf, direction, eps)
-                report.comparisons.append(Comparison(k, leaf.name, leaf.tensor.shape, slope.item(), numeric))
-            if report.failures:
-                raise GradientError(report)
-            scalar = experiment.total_slope(scalar, directions)
+        for _ in range(TRIES):
+            try:
+                _compare(experiment, report, order, eps)
+            except _OnKink as found:
+                report.comparisons.clear()
+                report.moved.append(_step_away(experiment, found, eps))
+                verdict = found.verdict
+            else:
+                return report
+        raise ValueError(_no_verdict(experiment, report, verdict))
     finally:
         experiment.restore()
-    return report
 
 
-@dataclass
-class _Leaf:
-    """A tensor that is differentiated, what to call it, and the value at which."""
-
-    name: str
-    tensor: Tensor
-    origin: np.ndarray
-
-
-class _Experiment:
-    """One function at one point: evaluates the loss there and beside it, always under the same conditions."""
-
-    def __init__(self, f, inputs, wrt, rng, name):
-        self.f, self.rng, self.name = f, rng, name
-        self.inputs = [_copy(x) for x in inputs]
-        self.readout: list[list[Tensor]] | None = None  # u, v, w for each output, drawn at the first evaluation
-        named = {f"input {i}": x for i, x in enumerate(self.inputs) if _is_real(x)}
-        state = []
-        if isinstance(f, Module):
-            named |= {key: p for key, p in f.named_parameters() if p.requires_grad}
-            state = [*f.parameters(), *f.buffers()]
-        if wrt is not None:
-            wanted = [f"input {key}" if isinstance(key, int) else key for key in wrt]
-            unknown = [key for key in wanted if key not in named]
-            if unknown:
-                raise ValueError(
-                    f"check_gradients: wrt asks for {', '.join(unknown)}, but {name} has {', '.join(named)}"
-                )
-            named = {key: named[key] for key in wanted}
-        if not named:
-            raise ValueError(f"check_gradients: {name} has no float64 input or parameter to differentiate")
-        for key, x in named.items():
-            _require_float64(key, x)
-        self.leaves = [_Leaf(key, x.requires_grad_(), x.array.copy(order="K")) for key, x in named.items()]
-        leaves = {id(leaf.tensor) for leaf in self.leaves}
-        constants = [x for x in [*self.inputs, *state] if isinstance(x, Tensor) and id(x) not in leaves]
-        self.frozen = [(x, x.array.copy(order="K")) for x in constants]
-        self.rng_state = get_rng_state()
-
-    def restore(self):
-        """Put random state, buffers and parameters back to what they were."""
-        for tensor, value in [*self.frozen, *((leaf.tensor, leaf.origin) for leaf in self.leaves)]:
-            _write(tensor, value)
-        set_rng_state(self.rng_state)
-
-    def outputs(self) -> list[Tensor]:
-        """What f returns at the leaves' present values, under the same random draws and buffers as ever."""
-        set_rng_state(self.rng_state)
-        for tensor, value in self.frozen:
-            _write(tensor, value)
-        returned = self.f(*self.inputs)
-        returned = returned if isinstance(returned, tuple | list) else [returned]
-        for y in returned:
-            if not isinstance(y, Tensor):
-                raise TypeError(f"check_gradients: {self.name} returned a {type(y).__name__}, not a Tensor")
-        outputs = [y for y in returned if y.is_floating_point()]
-        for y in outputs:
-            _require_float64("its output", y)
-        if not outputs:
-            raise ValueError(f"check_gradients: {self.name} returned no floating-point tensor to differentiate")
-        return outputs
-
-    def loss(self) -> Tensor:
-        """The random nonlinear readout of the outputs: sum(u*y + v*y**2/2 + w*y**3/6)."""
-        outputs = self.outputs()
-        if self.readout is None:
-            self.readout = [[self._random(y, self.rng.standard_normal) for _ in range(3)] for y in outputs]
-        terms = [
-            (u * y + v * y * y / 2 + w * y * y * y / 6).sum()
-            for y, (u, v, w) in zip(outputs, self.readout, strict=True)
-        ]
-        return sum(terms[1:], terms[0])
-
-    def directions(self) -> list[Tensor]:
-        """A random direction for every leaf, entries in [-1, 1]."""
-        return [self._random(leaf.tensor, lambda shape: self.rng.uniform(-1, 1, shape)) for leaf in self.leaves]
-
-    def slopes(self, scalar, directions) -> list[Tensor]:
-        """The slope of `scalar` along each leaf's direction, by backward; 0 where no gradient arrives."""
-        y = scalar()
-        if not y.requires_grad:
-            return [(0.0 * direction).sum() for direction in directions]
-        gradients = grad(y, [leaf.tensor for leaf in self.leaves], create_graph=True, allow_unused=True)
-        return [((0.0 if g is None else g) * v).sum() for g, v in zip(gradients, directions, strict=True)]
-
-    def total_slope(self, scalar, directions) -> Callable[[], Tensor]:
-        """The function whose value is the slope of `scalar` along all directions at once."""
-
-        def slope():
-            slopes = self.slopes(scalar, directions)
-            return sum(slopes[1:], slopes[0])
-
-        return slope
-
-    def difference(self, scalar, leaf, direction, eps) -> float:
-        """The slope of `scalar` along one leaf's direction, by central differences from four points."""
-
-        def at(steps):
-            _write(leaf.tensor, leaf.origin + (steps * eps) * direction.array)
-            return scalar().item()
-
-        slope = (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * eps)
-        _write(leaf.tensor, leaf.origin)
-        return slope
-
-    def refuse_unfrozen(self):
-        """Raise if two evaluations at the same point differ: no difference quotient would mean anything."""
-        first, second = self.loss().item(), self.loss().item()
-        if first != second and not (np.isnan(first) and np.isnan(second)):
-            raise ValueError(
-                f"check_gradients: {self.name} gave {first!r} and then {second!r} at the same point: it draws from a "
-                "random source other than minigen's or keeps something from call to call"
-            )
-
-    def _random(self, like, draw) -> Tensor:
-        xp = array_module(like.array)
-        return Tensor(xp.asarray(draw(like.shape)))
-
-
-def _is_real(x) -> bool:
-    return isinstance(x, Tensor) and x.is_floating_point()
-
-
-def _copy(x):
-    """A leaf of its own with the values and the memory layout of `x`; what is no array stays what it is."""
-    if isinstance(x, Tensor):
-        return Tensor(x.array.copy(order="K"))
-    return Tensor(x.copy(order="K")) if isinstance(x, np.ndarray) else x
-
-
-def _require_float64(what, x):
-    if x.dtype != np.float64:
-        raise TypeError(
-            f"check_gradients: {what} {x.shape} is {x.dtype}, but finite differences need float64 (a difference of two "
-            "float32 values keeps about 3 digits, too few to judge a gradient): use x.double() or model.double()"
+def _no_verdict(experiment: Experiment, report: GradientReport, verdict: str) -> str:
+    """Why no point near the inputs could be judged."""
+    if verdict == "kink":
+        return (
+            f"{experiment.caller}: {experiment.name}: {report.moved[-1]}, and {TRIES} points beside it do, too; "
+            "a function that is not smooth around a point cannot be judged there: give other inputs"
         )
+    return (
+        f"{experiment.caller}: the difference quotients of {experiment.name} with respect to {report.moved[-1].input} "
+        "do not settle as the step shrinks: it is noisy (float32 inside, an iteration that stops early) or very "
+        "steep here, and its derivative cannot be judged"
+    )
 
 
-def _write(tensor, value):
-    """Overwrite a tensor's values in place, as an optimizer does."""
-    tensor.array[...] = value
-    tensor.bump_version()
+def _compare(experiment: Experiment, report: GradientReport, order: int, eps: float) -> None:
+    """Compare order by order at the present point; raise at the first order that is wrong."""
+    scalar = experiment.loss
+    for leaf in experiment.leaves:
+        leaf.tangents.clear()
+    for k in range(1, order + 1):
+        moves = experiment.moves()
+        slopes = [s.item() for s in experiment.slopes(scalar, moves)]
+        for leaf, move, analytic in zip(experiment.leaves, moves, slopes, strict=True):
+            at = experiment.along(scalar, move)
+            numeric = slope(at, eps)
+            comparison = Comparison(k, leaf.name, leaf.tensor.shape, analytic, numeric)
+            if not comparison.error <= report.tolerance:
+                look = look_closer(at, analytic, eps, report.tolerance)
+                if look.verdict in ("kink", "unsettled"):
+                    raise _OnKink(leaf, scalar, look.verdict)
+                comparison = Comparison(k, leaf.name, leaf.tensor.shape, analytic, look.numeric)
+            report.comparisons.append(comparison)
+        if report.failures:
+            failing = {comparison.input for comparison in report.failures}
+            for leaf, move in zip(experiment.leaves, moves, strict=True):
+                if leaf.name in failing and len(report.diagnoses) < DIAGNOSED:
+                    report.diagnoses.append(diagnose(experiment, leaf, move, scalar, k, eps))
+            raise GradientError(report)
+        scalar = experiment.total_slope(scalar, moves)
+
+
+def _step_away(experiment: Experiment, found: _OnKink, eps: float) -> Kink:
+    """Move the elements that stand on a kink by 25 to 50 steps, each by its own distance."""
+    leaf: Leaf = found.leaf
+    where = _elements_on_kink(experiment, leaf, found.scalar, eps)
+    distance = experiment.rng.uniform(25, 50, leaf.tensor.shape) * experiment.rng.choice([-1, 1], leaf.tensor.shape)
+    step = distance * eps * (where if where.any() else 1.0)
+    leaf.origin = leaf.origin + experiment.random(leaf.tensor, lambda shape: step).array
+    write(leaf.tensor, leaf.origin)
+    return Kink(leaf.name, tuple(tuple(map(int, index)) for index in np.argwhere(where)))
+
+
+def _elements_on_kink(experiment: Experiment, leaf: Leaf, scalar, eps: float) -> np.ndarray:
+    """Which elements of a leaf stand on a kink, each moved by itself."""
+    where = np.zeros(leaf.tensor.shape, bool)
+    if where.size > LOCATED:
+        return where
+    for index in np.ndindex(where.shape):
+        one = np.zeros(where.shape)
+        one[index] = 1.0
+        direction = experiment.random(leaf.tensor, lambda shape, one=one: one)
+        at = experiment.along(scalar, [(leaf.tensor, leaf.origin, direction)])
+        where[index] = stands_on_kink(at, eps / 16, 1e-6) or not np.isfinite(at(eps) + at(-eps))
+    return where

@@ -1,7 +1,7 @@
 """The command ``minigen``: a file for each command, and here what they share: finding it, and failing well.
 
-Exit codes: 0 done; 2 the input cannot be used (one line on stderr says why); 130 stopped by Ctrl-C; 141 the
-reader of a pipe has gone.
+Exit codes: 0 done; 1 a gradient is wrong (`minigen check`); 2 the input cannot be used (one line on stderr says why);
+130 stopped by Ctrl-C; 141 the reader of a pipe has gone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import minigen
-from minigen.cli import evaluate, listing, sample, train
+from minigen.cli import check, evaluate, listing, sample, train
 from minigen.cli.errors import CommandError
 from minigen.cli.parser import Parser
 from minigen.training import CheckpointError, TrainingError
@@ -23,6 +23,7 @@ EXAMPLES = """\
 first steps:
   minigen train dcgan --epochs 3 --out runs/first      learn to draw digits, on built-in data
   minigen sample runs/first --n 64 --out grid.png      draw 64 of them
+  minigen check mine.py::my_function                   are the gradients of your own function right?
   minigen list                                         the systems and the data sets there are
   minigen train dcgan --help                           every option of a system, and where its default is from
 """
@@ -59,7 +60,7 @@ def run(argv: list[str]) -> int:
     parser = Parser(prog="minigen", description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"minigen {minigen.__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=Parser)
-    for command in (train, sample, evaluate, listing):
+    for command in (train, sample, evaluate, check, listing):
         command.add_parser(commands, argv)
     if not argv:
         parser.print_help()

@@ -7,9 +7,12 @@ by arithmetic with masks: ``where`` on large arrays of random sign costs many ti
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 from minigen.backend import Array, array_module
 from minigen.engine import Function
-from minigen.functional.arguments import check_floating, check_number
+from minigen.functional.arguments import check_floating, check_number, check_tensor
 from minigen.tensor import Tensor
 
 
@@ -51,11 +54,18 @@ class Softplus(Function):
     """y = log(1 + exp(beta x)) / beta; x itself where beta x > threshold."""
 
     def forward(self, x: Array) -> Array:
-        """Compute y without overflow: max(z, 0) + log(1 + exp(-|z|)) with z = beta x."""
+        """Compute y without overflow: max(z, 0) + log(1 + exp(-|z|)) with z = beta x, in two arrays."""
         xp = array_module(x)
-        z = x * self.beta
-        curve = xp.log1p(xp.exp(-xp.abs(z))) * (z <= self.threshold)
-        return (xp.maximum(z, 0) + curve) / self.beta
+        z = xp.multiply(x, self.beta, out=xp.empty_like(x))
+        curve = xp.abs(z, out=xp.empty_like(x))
+        xp.negative(curve, out=curve)
+        xp.exp(curve, out=curve)
+        xp.log1p(curve, out=curve)
+        curve *= z <= self.threshold
+        xp.maximum(z, 0, out=z)
+        z += curve
+        z /= self.beta
+        return z
 
     def backward(self, grad: Tensor) -> Tensor:
         """Multiply by sigmoid(beta x), and by 1 on the straight part."""
@@ -89,7 +99,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> relu(minigen.tensor([-1.0, 0.0, 2.0])).tolist()
     [0.0, 0.0, 2.0]
     """
-    check_floating("relu", input=input)
+    check_tensor("relu", input=input)
     return input.relu()
 
 
@@ -138,7 +148,7 @@ def tanh(input: Tensor) -> Tensor:
     >>> tanh(minigen.tensor([0.0])).tolist()
     [0.0]
     """
-    check_floating("tanh", input=input)
+    check_tensor("tanh", input=input)
     return input.tanh()
 
 
@@ -151,7 +161,7 @@ def sigmoid(input: Tensor) -> Tensor:
     >>> sigmoid(minigen.tensor([0.0])).tolist()
     [0.5]
     """
-    check_floating("sigmoid", input=input)
+    check_tensor("sigmoid", input=input)
     return input.sigmoid()
 
 
@@ -190,7 +200,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     return Softplus.apply(input, beta=beta, threshold=threshold)
 
 
-def softmax(input: Tensor, dim: int) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Turn scores into probabilities: ``exp(x) / sum(exp(x))`` along ``dim``.
 
     Parameters
@@ -198,7 +208,10 @@ def softmax(input: Tensor, dim: int) -> Tensor:
     input : Tensor
         Scores (logits) of any shape.
     dim : int
-        The axis along which the result sums to one; for scores (N, C) it is 1.
+        The axis along which the result sums to one; for scores (N, C) it is 1.  Left out, it is guessed, with
+        a warning, as PyTorch does: 1 for two axes or more than three, else 0.
+    dtype : dtype, optional
+        To what the scores are converted first.
 
     Returns
     -------
@@ -216,12 +229,14 @@ def softmax(input: Tensor, dim: int) -> Tensor:
     >>> softmax(minigen.zeros(1, 4), dim=1).tolist()
     [[0.25, 0.25, 0.25, 0.25]]
     """
-    check_floating("softmax", input=input)
-    return input.softmax(dim)
+    scores = _scores("softmax", input, dtype)
+    return scores.softmax(_axis_or_guess("softmax", dim, scores.ndim))
 
 
-def log_softmax(input: Tensor, dim: int) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Logarithm of `softmax`, ``x - logsumexp(x)`` along ``dim``, right where a probability underflows.
+
+    The arguments are those of `softmax`.
 
     Examples
     --------
@@ -229,8 +244,26 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
     >>> log_softmax(minigen.tensor([[0.0, -1000.0]]), dim=1).tolist()
     [[0.0, -1000.0]]
     """
-    check_floating("log_softmax", input=input)
-    return input.log_softmax(dim)
+    scores = _scores("log_softmax", input, dtype)
+    return scores.log_softmax(_axis_or_guess("log_softmax", dim, scores.ndim))
+
+
+def _scores(owner: str, input: Tensor, dtype: Any) -> Tensor:
+    """Return the input in the dtype that is asked for, checked."""
+    check_tensor(owner, input=input)
+    scores = input if dtype is None else input.to(dtype=dtype)
+    check_floating(owner, input=scores)
+    return scores
+
+
+def _axis_or_guess(owner: str, dim: int | None, ndim: int) -> int:
+    if dim is not None:
+        return dim
+    guess = 0 if ndim in (0, 1, 3) else 1
+    warnings.warn(
+        f"{owner}: dim was left out and guessed as {guess}; write dim={guess}, or what you mean", stacklevel=3
+    )
+    return guess
 
 
 def logsumexp(input: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) -> Tensor:

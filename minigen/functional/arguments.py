@@ -26,9 +26,25 @@ def check_tensor(owner: str, **arguments: Any) -> None:
     """
     for name, value in arguments.items():
         if not isinstance(value, Tensor):
-            raise TypeError(
-                f"{owner}: {name} must be a Tensor, not {type(value).__name__}; make one with minigen.tensor(data)"
-            )
+            raise TypeError(f"{owner}: {name} must be a Tensor, not {_kind(value)}; make one with {_remedy(value)}")
+
+
+def _kind(value: Any) -> str:
+    """The name of a value's type, told apart from ours: a NumPy array, a Pillow image."""
+    library = type(value).__module__.split(".")[0]
+    known = {"numpy": "NumPy's ", "PIL": "Pillow's ", "torch": "PyTorch's "}
+    return known.get(library, "") + type(value).__name__
+
+
+def _remedy(value: Any) -> str:
+    """How a value of this type becomes a tensor."""
+    library = type(value).__module__.split(".")[0]
+    ways = {
+        "numpy": "minigen.from_numpy(array)",
+        "PIL": "minigen.data.transforms.ToTensor()(image)",
+        "torch": "minigen.from_numpy(tensor.numpy())",
+    }
+    return ways.get(library, "minigen.tensor(data)")
 
 
 def check_floating(owner: str, **arguments: Any) -> None:
@@ -44,7 +60,7 @@ def check_floating(owner: str, **arguments: Any) -> None:
         if tensor.dtype != arguments[first].dtype:
             raise TypeError(
                 f"{owner}: {first} has dtype {arguments[first].dtype}, but {name} has {tensor.dtype}; "
-                f"convert one of them with .to(dtype)"
+                "convert one of them: .float() makes float32, which layers have unless told otherwise"
             )
 
 
@@ -85,6 +101,23 @@ def check_integer(owner: str, name: str, value: Any, low: int = 1) -> int:
     return number
 
 
+def check_sizes(owner: str, name: str, value: Any, axes: int, low: int = 1) -> tuple[int, ...]:
+    """Return ``value`` as a tuple of ``axes`` integers, one for each axis of an image: one number counts for all.
+
+    Examples
+    --------
+    >>> check_sizes("conv1d", "stride", 2, axes=1), check_sizes("pad", "pad", (0, -1), axes=2, low=-9)
+    ((2,), (0, -1))
+    """
+    if not isinstance(value, (tuple, list)):
+        return (check_integer(owner, name, value, low),) * axes
+    if len(value) not in (1, axes):
+        what = "one integer or two (height, width)" if axes == 2 else "one integer" if axes == 1 else f"{axes} integers"
+        raise ValueError(f"{owner}: {name} must be {what}, not {value!r}")
+    sizes = tuple(check_integer(owner, name, number, low) for number in value)
+    return sizes * axes if len(sizes) == 1 else sizes
+
+
 def check_pair(owner: str, name: str, value: Any, low: int = 1) -> tuple[int, int]:
     """Return ``value`` as a pair of integers (height, width): one number counts for both.
 
@@ -93,9 +126,5 @@ def check_pair(owner: str, name: str, value: Any, low: int = 1) -> tuple[int, in
     >>> check_pair("conv2d", "stride", 2), check_pair("conv2d", "padding", (0, 1), low=0)
     ((2, 2), (0, 1))
     """
-    if isinstance(value, (tuple, list)):
-        if len(value) != 2:
-            raise ValueError(f"{owner}: {name} must be one integer or two (height, width), not {value!r}")
-        return check_integer(owner, name, value[0], low), check_integer(owner, name, value[1], low)
-    number = check_integer(owner, name, value, low)
-    return number, number
+    height, width = check_sizes(owner, name, value, 2, low)
+    return height, width

@@ -14,7 +14,8 @@ So the derivative of any one of them is another one with ``grad`` put in the mis
 the family is closed, and there are gradients of any order.  Each member is told the size of what it makes, because
 the two others do not say it (a stride of 2 makes 4 pixels of 8, and of 7).
 
-The arithmetic on arrays is in `windows.py`; here are the derivatives, and the checks of what people pass in.
+The arithmetic on arrays is in `windows.py` (in `depthwise.py` where every channel has a kernel to itself); here are
+the derivatives, and the checks of what people pass in.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from typing import Any
 
 from minigen.backend import Array
 from minigen.engine import Function
-from minigen.functional import windows
-from minigen.functional.arguments import check_floating, check_integer, check_pair
+from minigen.functional import depthwise, windows
+from minigen.functional.arguments import check_floating, check_integer, check_sizes
 from minigen.functional.channels import channel_sum
+from minigen.functional.lifting import as_images, check_images, from_images, pair
 from minigen.functional.windows import Geometry, Pair, channels_first, channels_last
 from minigen.tensor import Tensor
 
@@ -40,7 +42,8 @@ class Conv2d(Function):
 
     def forward(self, x: Array, w: Array, bias: Array | None = None) -> Array:
         """Slide the kernels over the images."""
-        return channels_first(windows.conv(channels_last(x), channels_last(w), self.size, self.geometry, bias))
+        x, w = channels_last(x), channels_last(w)
+        return channels_first(_products(w, self.geometry).conv(x, w, self.size, self.geometry, bias))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Put `grad` in the place of y."""
@@ -66,7 +69,7 @@ class ConvTranspose2d(Function):
     def forward(self, y: Array, w: Array, bias: Array | None = None) -> Array:
         """Add every pixel's multiple of its kernel to the images."""
         y, w = channels_last(y), channels_last(w)
-        return channels_first(windows.conv_transpose(y, w, self.size, self.geometry, bias))
+        return channels_first(_products(w, self.geometry).conv_transpose(y, w, self.size, self.geometry, bias))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Put `grad` in the place of x."""
@@ -91,7 +94,9 @@ class Conv2dWeight(Function):
 
     def forward(self, x: Array, y: Array) -> Array:
         """Correlate the images of both batches."""
-        return channels_first(windows.conv_weight(channels_last(x), channels_last(y), self.size, self.geometry))
+        x, y = channels_last(x), channels_last(y)
+        products = depthwise if self.geometry.groups == x.shape[3] == y.shape[3] else windows
+        return channels_first(products.conv_weight(x, y, self.size, self.geometry))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Put `grad` in the place of w."""
@@ -105,6 +110,11 @@ class Conv2dWeight(Function):
     def reads(self) -> list[int]:
         """The gradient of y reads x, and that of x reads y."""
         return _partners(self)
+
+
+def _products(w: Array, geometry: Geometry) -> Any:
+    """The module whose products are the fast ones for these kernels (O, KH, KW, C/G)."""
+    return depthwise if geometry.groups == len(w) and w.shape[3] == 1 else windows
 
 
 def _partners(call: Function) -> list[int]:
@@ -173,27 +183,7 @@ def conv2d(
     >>> conv2d(image, minigen.ones(1, 1, 2, 2)).tolist()
     [[[[8.0, 12.0], [20.0, 24.0]]]]
     """
-    geometry, same = _check_geometry("conv2d", stride, padding, dilation, groups)
-    x = _check_arrays("conv2d", input, weight, bias, channels=weight.shape[0] if _is_kernel(weight) else 0)
-    groups = geometry.groups
-    if x.shape[1] != weight.shape[1] * groups:
-        wants = f"wants {weight.shape[1]}" + (f" x {groups} groups" if groups > 1 else "")
-        raise ValueError(f"conv2d: input {input.shape} has {x.shape[1]} channels, but weight {weight.shape} {wants}")
-    if weight.shape[0] % groups:
-        raise ValueError(f"conv2d: {weight.shape[0]} output channels cannot be split into {groups} groups")
-    axes = list(zip(x.shape[2:], weight.shape[2:], *geometry[:3]))
-    if same:
-        # An even kernel needs one zero more at the bottom and on the right, which the size of the output sees to.
-        size = x.shape[2:]
-        geometry = geometry._replace(padding=tuple(d * (k - 1) // 2 for _, k, _, _, d in axes))
-    else:
-        size = tuple(windows.output_length(*axis) for axis in axes)
-    if min(size) < 1:
-        raise ValueError(
-            f"conv2d: the kernel of weight {weight.shape} with dilation {geometry.dilation} is larger than the image "
-            f"of input {input.shape} with padding {geometry.padding}; use a smaller kernel or more padding"
-        )
-    return _apply(Conv2d, input, x, weight, bias, size, geometry)
+    return convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv_transpose2d(
@@ -258,31 +248,9 @@ def conv_transpose2d(
     >>> conv_transpose2d(image, minigen.ones(1, 1, 1, 3), stride=2).tolist()
     [[[[1.0, 1.0, 3.0, 2.0, 2.0]]]]
     """
-    geometry, _ = _check_geometry("conv_transpose2d", stride, padding, dilation, groups)
-    groups, extra = geometry.groups, check_pair("conv_transpose2d", "output_padding", output_padding, low=0)
-    y = _check_arrays(
-        "conv_transpose2d", input, weight, bias, channels=weight.shape[1] * groups if _is_kernel(weight) else 0
+    return convolve_transposed(
+        "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation
     )
-    if y.shape[1] != weight.shape[0]:
-        raise ValueError(
-            f"conv_transpose2d: input {input.shape} has {y.shape[1]} channels, but weight {weight.shape} "
-            f"wants {weight.shape[0]} (its first axis is the input's channels)"
-        )
-    if weight.shape[0] % groups:
-        raise ValueError(f"conv_transpose2d: {weight.shape[0]} channels cannot be split into {groups} groups")
-    if any(e >= max(s, d) for e, s, d in zip(extra, geometry.stride, geometry.dilation)):
-        raise ValueError(
-            f"conv_transpose2d: output_padding {extra} must be smaller than stride {geometry.stride} "
-            f"or dilation {geometry.dilation}"
-        )
-    axes = zip(y.shape[2:], weight.shape[2:], *geometry[:3], extra)
-    size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, p, d, e in axes)
-    if min(size) < 1:
-        raise ValueError(
-            f"conv_transpose2d: padding {geometry.padding} cuts off the whole result of input {input.shape} and "
-            f"weight {weight.shape}: its size would be {size}"
-        )
-    return _apply(ConvTranspose2d, input, y, weight, bias, size, geometry)
 
 
 def conv2d_weight(
@@ -330,7 +298,7 @@ def conv2d_weight(
     >>> conv2d_weight(image, (1, 1, 2, 2), minigen.ones(1, 1, 2, 2)).tolist()
     [[[[8.0, 12.0], [20.0, 24.0]]]]
     """
-    geometry, _ = _check_geometry("conv2d_weight", stride, padding, dilation, groups)
+    geometry = _check_geometry("conv2d_weight", 2, stride, padding, dilation, groups)
     check_floating("conv2d_weight", input=input, grad_output=grad_output)
     if input.ndim != 4 or grad_output.ndim != 4 or len(weight_size) != 4:
         raise ValueError(
@@ -353,57 +321,161 @@ def conv2d_weight(
     return Conv2dWeight.apply(input, grad_output, size=tuple(kernel), geometry=geometry)
 
 
+# --- for images and signals alike ------------------------------------------------------------------------------
+
+
+def convolve(
+    name: str,
+    axes: int,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: Any,
+) -> Tensor:
+    """Check what people passed to the convolution called `name`, over so many axes, and apply `Conv2d`."""
+    if isinstance(padding, str):
+        _check_word(name, axes, stride, padding)
+    same = padding == "same"
+    geometry = _check_geometry(name, axes, stride, 0 if isinstance(padding, str) else padding, dilation, groups)
+    _check_arrays(name, axes, x, weight)
+    _check_bias(name, weight, bias, weight.shape[0])
+    groups, channels = geometry.groups, x.shape[-1 - axes]
+    if channels != weight.shape[1] * groups:
+        wants = f"wants {weight.shape[1]}" + (f" x {groups} groups" if groups > 1 else "")
+        raise ValueError(
+            f"{name}: input {x.shape} has {channels} channels, but weight {weight.shape} {wants}"
+            + _channels_last_hint(x, axes, weight.shape[1] * groups)
+        )
+    if weight.shape[0] % groups:
+        raise ValueError(f"{name}: {weight.shape[0]} output channels cannot be split into {groups} groups")
+    images, kernels = as_images(x, axes), _as_kernels(weight)
+    lines = list(zip(images.shape[2:], kernels.shape[2:], *geometry[:3]))
+    if same:
+        # An even kernel needs one zero more at the bottom and on the right, which the size of the output sees to.
+        size = images.shape[2:]
+        geometry = geometry._replace(padding=tuple(d * (k - 1) // 2 for _, k, _, _, d in lines))
+    else:
+        size = tuple(windows.output_length(*line) for line in lines)
+    if min(size) < 1:
+        raise ValueError(
+            f"{name}: the kernel of weight {weight.shape} with dilation {geometry.dilation[-axes:]} is larger than the "
+            f"image of input {x.shape} with padding {geometry.padding[-axes:]}; use a smaller kernel or more padding"
+        )
+    y = Conv2d.apply(images, kernels, *_given(bias), size=size, geometry=geometry)
+    return from_images(y, x.ndim, axes)
+
+
+def convolve_transposed(
+    name: str,
+    axes: int,
+    y: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: Any,
+    dilation: Any,
+) -> Tensor:
+    """Check what people passed to the transposed convolution called `name`, and apply `ConvTranspose2d`."""
+    if isinstance(padding, str):
+        what = "an integer or a pair" if axes == 2 else "an integer"
+        raise ValueError(f"{name}: padding is {what}, not {padding!r}")
+    geometry = _check_geometry(name, axes, stride, padding, dilation, groups)
+    extra = pair(check_sizes(name, "output_padding", output_padding, axes, low=0), 0)
+    _check_arrays(name, axes, y, weight)
+    groups, channels = geometry.groups, y.shape[-1 - axes]
+    _check_bias(name, weight, bias, weight.shape[1] * groups)
+    if channels != weight.shape[0]:
+        raise ValueError(
+            f"{name}: input {y.shape} has {channels} channels, but weight {weight.shape} "
+            f"wants {weight.shape[0]} (its first axis is the input's channels)"
+        )
+    if weight.shape[0] % groups:
+        raise ValueError(f"{name}: {weight.shape[0]} channels cannot be split into {groups} groups")
+    if any(e >= max(s, d) for e, s, d in zip(extra, geometry.stride, geometry.dilation)):
+        raise ValueError(
+            f"{name}: output_padding {extra[-axes:]} must be smaller than stride {geometry.stride[-axes:]} "
+            f"or dilation {geometry.dilation[-axes:]}"
+        )
+    images, kernels = as_images(y, axes), _as_kernels(weight)
+    lines = zip(images.shape[2:], kernels.shape[2:], *geometry[:3], extra)
+    size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, p, d, e in lines)
+    if min(size) < 1:
+        raise ValueError(
+            f"{name}: padding {geometry.padding[-axes:]} cuts off the whole result of input {y.shape} and "
+            f"weight {weight.shape}: its size would be {size[-axes:]}"
+        )
+    x = ConvTranspose2d.apply(images, kernels, *_given(bias), size=size, geometry=geometry)
+    return from_images(x, y.ndim, axes)
+
+
+# By the number of axes that windows slide over, and of all: what is wanted, and how to get there from channels last.
+ORDERS = {
+    (2, 4): ("(N, C, H, W)", (0, 3, 1, 2)),
+    (2, 3): ("(C, H, W)", (2, 0, 1)),
+    (1, 3): ("(N, C, L)", (0, 2, 1)),
+    (1, 2): ("(C, L)", (1, 0)),
+}
+
+
+def _channels_last_hint(x: Tensor, axes: int, channels: int) -> str:
+    """What to add where the channels wanted stand last, as in pictures read from a file."""
+    if x.shape[-1] != channels:
+        return ""
+    letters, order = ORDERS[axes, x.ndim]
+    return f"; its last axis has {channels}: channels come first, {letters}, so use input.permute{order}"
+
+
+def _as_kernels(weight: Tensor) -> Tensor:
+    return weight.unsqueeze(2) if weight.ndim == 3 else weight  # (O, C/G, K) -> (O, C/G, 1, K)
+
+
+def _given(bias: Tensor | None) -> tuple[Tensor, ...]:
+    return () if bias is None else (bias,)
+
+
 # --- checks at the door ----------------------------------------------------------------------------------------
 
 
-def _check_geometry(name: str, stride: Any, padding: Any, dilation: Any, groups: Any) -> tuple[Geometry, bool]:
-    """The options as a Geometry, and whether the padding is to keep the size."""
-    stride, dilation = check_pair(name, "stride", stride), check_pair(name, "dilation", dilation)
-    groups = check_integer(name, "groups", groups)
-    same = isinstance(padding, str) and padding == "same"
-    if isinstance(padding, str):
-        if name != "conv2d" or padding not in ("valid", "same"):
-            words = ' or "valid" or "same"' if name == "conv2d" else ""
-            raise ValueError(f"{name}: padding is an integer or a pair{words}, not {padding!r}")
-        if same and stride != (1, 1):
-            raise ValueError(f'{name}: padding="same" works with stride 1 only, not {stride}')
-        padding = 0
-    return Geometry(stride, check_pair(name, "padding", padding, low=0), dilation, groups), same
+def _check_word(name: str, axes: int, stride: Any, padding: str) -> None:
+    if padding not in ("valid", "same"):
+        what = "an integer or a pair" if axes == 2 else "an integer"
+        raise ValueError(f'{name}: padding is {what} or "valid" or "same", not {padding!r}')
+    strides = check_sizes(name, "stride", stride, axes)
+    if padding == "same" and set(strides) != {1}:
+        raise ValueError(f'{name}: padding="same" works with stride 1 only, not {strides}')
 
 
-def _is_kernel(weight: Any) -> bool:
-    return isinstance(weight, Tensor) and weight.ndim == 4
+def _check_geometry(name: str, axes: int, stride: Any, padding: Any, dilation: Any, groups: Any) -> Geometry:
+    """The options as a Geometry of images."""
+    return Geometry(
+        pair(check_sizes(name, "stride", stride, axes)),
+        pair(check_sizes(name, "padding", padding, axes, low=0), 0),
+        pair(check_sizes(name, "dilation", dilation, axes)),
+        check_integer(name, "groups", groups),
+    )
 
 
-def _check_arrays(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, channels: int) -> Tensor:
-    """Check ranks and dtypes, and that the bias has one number for each of `channels`; return x as a batch."""
-    given = {"input": x, "weight": weight} | ({} if bias is None else {"bias": bias})
-    check_floating(name, **given)
-    if weight.ndim != 4 or 0 in weight.shape:
-        raise ValueError(f"{name}: weight has four axes, none of them empty, but its shape is {weight.shape}")
-    if x.ndim not in (3, 4):
-        raise ValueError(
-            f"{name}: input is a batch of images (N, C, H, W) or one image (C, H, W), but its shape is {x.shape}"
-        )
-    if 0 in x.shape[-3:]:
-        raise ValueError(f"{name}: the images of input {x.shape} have no pixels or no channels")
-    if bias is not None and bias.shape != (channels,):
+def _check_arrays(name: str, axes: int, x: Tensor, weight: Tensor) -> None:
+    """Check ranks and dtypes."""
+    check_floating(name, input=x, weight=weight)
+    if weight.ndim != axes + 2 or 0 in weight.shape:
+        count = {1: "three", 2: "four"}[axes]
+        raise ValueError(f"{name}: weight has {count} axes, none of them empty, but its shape is {weight.shape}")
+    check_images(name, x, axes)
+
+
+def _check_bias(name: str, weight: Tensor, bias: Tensor | None, channels: int) -> None:
+    """Check that the bias has one number for each of so many output channels."""
+    if bias is None:
+        return
+    check_floating(name, weight=weight, bias=bias)
+    if bias.shape != (channels,):
         raise ValueError(
             f"{name}: bias has shape {bias.shape}, but weight {weight.shape} wants ({channels},), "
             "one number for each output channel"
         )
-    return x.unsqueeze(0) if x.ndim == 3 else x
-
-
-def _apply(
-    kind: type[Function],
-    input: Tensor,
-    batch: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    size: Pair,
-    geometry: Geometry,
-) -> Tensor:
-    inputs = (batch, weight) if bias is None else (batch, weight, bias)
-    y = kind.apply(*inputs, size=size, geometry=geometry)
-    return y.squeeze(0) if input.ndim == 3 else y

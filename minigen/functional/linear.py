@@ -6,6 +6,8 @@ only the layer's form of it, with PyTorch's weight layout (outputs, inputs).
 
 from __future__ import annotations
 
+import math
+
 from minigen.backend import Array
 from minigen.engine import Function
 from minigen.functional.arguments import check_floating
@@ -74,11 +76,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     [3.5, 3.5, 3.5, 3.5]
     """
     check_floating("linear", input=input, weight=weight, **({} if bias is None else {"bias": bias}))
-    if weight.ndim != 2 or input.ndim == 0 or input.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"linear: input {input.shape} and weight {weight.shape} do not fit: weight is (outputs, inputs), and "
-            "the last axis of input must have as many elements as weight has inputs"
-        )
+    if weight.ndim != 2:
+        raise ValueError(f"linear: weight {weight.shape} must have two axes: (outputs, inputs)")
+    if input.ndim == 0 or input.shape[-1] != weight.shape[1]:
+        raise ValueError(_misfit(input.shape, weight.shape[1], weight.shape))
     if bias is None:
         return Linear.apply(input, weight)
     if bias.shape != weight.shape[:1]:
@@ -87,3 +88,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"of the {weight.shape[0]} outputs"
         )
     return Linear.apply(input, weight, bias)
+
+
+def _misfit(shape: tuple[int, ...], wanted: int, weight: tuple[int, ...]) -> str:
+    """Say why an input does not fit, and what would: flattening, where that gives the features wanted."""
+    if not shape:
+        return f"linear: input has no axis, but weight {weight} wants {wanted} features along the last one"
+    hint = "; flatten it first: input.flatten(1)" if math.prod(shape[1:]) == wanted else ""
+    return f"linear: the last axis of input {shape} has {shape[-1]} features, but weight {weight} wants {wanted}{hint}"

@@ -1,12 +1,12 @@
-"""Losses: how far an output is from what was wanted, as one number to be minimised.
+"""Losses of regression: how far an output is from what was wanted, as one number to be minimised.
 
-The functions with PyTorch's names have PyTorch's reductions: ``"mean"`` divides by the number of *elements*
-(for `cross_entropy` and `nll_loss`: of labels, or by the sum of their class weights).  `gaussian_kl` is a
-term of a likelihood and is in nats per image: summed over an image's latents, averaged over the batch.
-Objectives of one system (the adversarial losses, the ELBO) are not here but in that system's file under
-`minigen.models`.
+The functions with PyTorch's names have PyTorch's reductions: ``"mean"`` divides by the number of *elements*.
+Losses of classes are in `minigen.functional.classification`, those with margins and angles in
+`minigen.functional.margins`, likelihoods in nats per image in `minigen.functional.likelihoods`.  Objectives of one
+system (the adversarial losses, the ELBO) are not here but in that system's file under `minigen.models`.
 
-Shapes are never broadcast: a prediction (N, 1) against a target (N,) would silently compare N x N pairs.
+Shapes are never broadcast: a prediction (N, 1) against a target (N,) would silently compare N x N pairs.  Options
+that PyTorch puts behind its deprecated ``size_average`` and ``reduce`` go by keyword only, and those two are absent.
 """
 
 from __future__ import annotations
@@ -15,44 +15,32 @@ import math
 
 from minigen.backend import Array, array_module
 from minigen.engine import Function
-from minigen.functional.activations import softplus
-from minigen.functional.arguments import (
-    check_choice,
-    check_floating,
-    check_number,
-    check_same_shape,
-    check_tensor,
+from minigen.functional.arguments import check_choice, check_floating, check_number, check_same_shape
+from minigen.functional.reduction import (
+    REDUCTIONS,
+    check_pair_of_tensors,
+    check_positive,
+    check_range,
+    check_some,
+    reduce_losses,
+    weigh,
 )
-from minigen.namespace import where
 from minigen.tensor import Tensor
 
-REDUCTIONS = ("mean", "sum", "none")
 
-
-def _reduce(losses: Tensor, reduction: str) -> Tensor:
-    """Turn the losses of the elements into their mean or sum, or leave them."""
-    if reduction == "none":
-        return losses
-    return losses.mean() if reduction == "mean" else losses.sum()
-
-
-def _weighted(owner: str, losses: Tensor, weight: Tensor | None, name: str = "weight") -> Tensor:
-    """Multiply by a weight that may be broadcast to the losses, but not beyond them."""
+def _mean_by_weight(owner: str, losses: Tensor, weight: Tensor | None, reduction: str, **inputs: Tensor) -> Tensor:
+    """Weigh the losses and reduce them; their mean is over the weights, not over the elements."""
     if weight is None:
-        return losses
-    check_floating(owner, input=losses, **{name: weight})
-    trailing = losses.shape[losses.ndim - weight.ndim :] if weight.ndim else ()
-    if weight.ndim > losses.ndim or any(w not in (1, n) for w, n in zip(weight.shape, trailing)):
-        raise ValueError(
-            f"{owner}: {name} has shape {weight.shape}, which cannot be broadcast to the input's {losses.shape}"
-        )
-    return losses * weight
+        return reduce_losses(owner, losses, reduction, **inputs)
+    check_same_shape(owner, input=losses, weight=weight)
+    losses = weigh(owner, losses, weight)
+    if reduction != "mean":
+        return reduce_losses(owner, losses, reduction, **inputs)
+    check_some(owner, losses)
+    return reduce_losses(owner, losses, "sum", **inputs) / weight.sum()
 
 
-# --- regression ---------------------------------------------------------------------------------------------
-
-
-def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """Squared error: ``(input - target) ** 2``.
 
     Parameters
@@ -60,7 +48,9 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     input, target : Tensor
         Of one shape.
     reduction : {"mean", "sum", "none"}, default "mean"
-        The mean is over all elements.
+        The mean is over all elements; with weights it divides by their sum.
+    weight : Tensor, optional
+        Factor for each element, of the same shape.
 
     Returns
     -------
@@ -70,7 +60,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, the mean is over nothing, or an input holds a NaN.
 
     Notes
     -----
@@ -82,14 +72,12 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     >>> mse_loss(minigen.tensor([1.0, 2.0]), minigen.tensor([1.0, 4.0])).item()
     2.0
     """
-    check_choice("mse_loss", "reduction", reduction, REDUCTIONS)
-    check_floating("mse_loss", input=input, target=target)
-    check_same_shape("mse_loss", input=input, target=target)
+    check_pair_of_tensors("mse_loss", reduction, input, target)
     difference = input - target
-    return _reduce(difference * difference, reduction)
+    return _mean_by_weight("mse_loss", difference * difference, weight, reduction, input=input, target=target)
 
 
-def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """Absolute error: ``|input - target|``.
 
     Parameters
@@ -97,7 +85,9 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     input, target : Tensor
         Of one shape.
     reduction : {"mean", "sum", "none"}, default "mean"
-        The mean is over all elements.
+        The mean is over all elements; with weights it divides by their sum.
+    weight : Tensor, optional
+        Factor for each element, of the same shape.
 
     Returns
     -------
@@ -107,7 +97,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, the mean is over nothing, or an input holds a NaN.
 
     Notes
     -----
@@ -119,84 +109,42 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     >>> l1_loss(minigen.tensor([1.0, 2.0]), minigen.tensor([1.0, 4.0])).item()
     1.0
     """
-    check_choice("l1_loss", "reduction", reduction, REDUCTIONS)
-    check_floating("l1_loss", input=input, target=target)
-    check_same_shape("l1_loss", input=input, target=target)
-    return _reduce((input - target).abs(), reduction)
+    check_pair_of_tensors("l1_loss", reduction, input, target)
+    return _mean_by_weight("l1_loss", (input - target).abs(), weight, reduction, input=input, target=target)
 
 
-# --- two classes --------------------------------------------------------------------------------------------
+class Huber(Function):
+    """d^2 / 2 for |d| up to the option ``delta``, then a straight line: delta (|d| - delta / 2)."""
+
+    def forward(self, d: Array) -> Array:
+        """Compute c (d - c / 2), where c is d clamped to [-delta, delta]: both branches in one expression."""
+        c = array_module(d).clip(d, -self.delta, self.delta)
+        return c * (d - c / 2)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        """Multiply by the clamped difference: large ones pull no harder than ``delta``."""
+        (d,) = self.inputs
+        return grad * d.clamp(-self.delta, self.delta)
 
 
-class BinaryCrossEntropy(Function):
-    """-t log p - (1 - t) log(1 - p), each logarithm at least -100 (as in PyTorch)."""
-
-    def forward(self, p: Array, t: Array) -> Array:
-        """Compute one loss for each element."""
-        xp = array_module(p)
-
-        def at_least(logarithm, u, singular):
-            at_zero = (u == singular).astype(p.dtype)  # shift these by 1, so that no -inf comes up
-            return xp.maximum(logarithm(u + at_zero) - 100 * at_zero, -100)
-
-        return (t - 1) * at_least(xp.log1p, -p, -1) - t * at_least(xp.log, p, 0)
-
-    def backward(self, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Give (p - t) / (p (1 - p)) for p; for t, in which the loss is linear, its values at t = 1 and 0."""
-        p, t = self.inputs
-        needs_p, needs_t = self.needs_input_grad
-        grad_p = grad_t = None
-        if needs_p:
-            grad_p = grad * (p - t) / (p * (1 - p)).clamp(min=1e-12)
-        if needs_t:
-            zero = t.new_zeros(t.shape)
-            grad_t = grad * (BinaryCrossEntropy.apply(p, zero + 1) - BinaryCrossEntropy.apply(p, zero))
-        return grad_p, grad_t
-
-
-class BinaryCrossEntropyWithLogits(Function):
-    """-t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), for any x without overflow.
-
-    Not composed of `relu`, ``abs`` and `softplus`: their one-sided derivatives at x = 0, where an untrained
-    network may well be, do not add up to sigmoid(0).
-    """
-
-    def forward(self, x: Array, t: Array) -> Array:
-        """Compute max(x, 0) - x t + log(1 + exp(-|x|)): exact for t = 0 and 1, however large x is."""
-        xp = array_module(x)
-        return (xp.maximum(x, 0) - x * t) + xp.log1p(xp.exp(-xp.abs(x)))
-
-    def backward(self, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Give sigmoid(x) - t for x, and -x for t."""
-        x, t = self.inputs
-        needs_x, needs_t = self.needs_input_grad
-        return grad * (x.sigmoid() - t) if needs_x else None, -grad * x if needs_t else None
-
-
-def _check_range(owner: str, name: str, tensor: Tensor, remedy: str) -> None:
-    """Raise ValueError unless all values lie in [0, 1] (NaN does not)."""
-    x = tensor.array
-    if not ((x >= 0) & (x <= 1)).all():
-        low, high = float(x.min()), float(x.max())
-        raise ValueError(f"{owner}: {name} must lie in [0, 1], but goes from {low:g} to {high:g}; {remedy}")
-
-
-def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """Cross-entropy between probabilities and targets, in nats: ``-t log p - (1 - t) log(1 - p)``.
+    r"""Squared near the target, absolute far from it: outliers pull with a bounded force.
+
+    .. math:: \tfrac12 d^2 \text{ if } |d| \le \delta, \text{ else } \delta (|d| - \tfrac12 \delta),
+              \quad d = \text{input} - \text{target}
 
     Parameters
     ----------
-    input : Tensor
-        Probabilities p in [0, 1].  Where they come from a sigmoid, `binary_cross_entropy_with_logits` on what
-        went into it is more precise.
-    target : Tensor
-        t in [0, 1], of the same shape.
-    weight : Tensor, optional
-        Factor for each element, broadcast to the shape of ``input``.
+    input, target : Tensor
+        Of one shape.
     reduction : {"mean", "sum", "none"}, default "mean"
-        The mean is over all elements.
+        The mean is over all elements, weighted or not.
+    delta : float, default 1
+        Where the parabola becomes a line; above 0.
+    weight : Tensor, optional
+        Factor for each element, of the same shape.
 
     Returns
     -------
@@ -206,315 +154,162 @@ def binary_cross_entropy(
     Raises
     ------
     ValueError
-        If the shapes differ, or a probability or target lies outside [0, 1].
+        If the shapes differ, ``delta`` is not above 0, the mean is over nothing, or an input holds a NaN.
 
     Notes
     -----
-    As in PyTorch the logarithms end at -100 and the derivative (p - t) / (p (1 - p)) has a denominator of at
-    least 1e-12: where the output is confidently wrong (p = 0, t = 1) the loss is 100 and its gradient huge,
-    not 0.
+    d/d input = d clamped to [-delta, delta], before the reduction.
 
-    Examples
-    --------
-    >>> import minigen
-    >>> binary_cross_entropy(minigen.tensor([0.5, 0.0]), minigen.tensor([1.0, 1.0]), reduction="none").tolist()
-    [0.6931471824645996, 100.0]
-    """
-    name = "binary_cross_entropy"
-    check_choice(name, "reduction", reduction, REDUCTIONS)
-    check_floating(name, input=input, target=target)
-    check_same_shape(name, input=input, target=target)
-    _check_range(name, "input", input, "apply sigmoid, or call binary_cross_entropy_with_logits on logits")
-    _check_range(name, "target", target, "scale images to [0, 1] first")
-    losses = BinaryCrossEntropy.apply(input, target)
-    return _reduce(_weighted(name, losses, weight), reduction)
-
-
-def binary_cross_entropy_with_logits(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    *,
-    reduction: str = "mean",
-    pos_weight: Tensor | None = None,
-) -> Tensor:
-    """Cross-entropy of sigmoid(input) against targets, in nats, computed from the logits.
-
-    Parameters
+    References
     ----------
-    input : Tensor
-        Logits x, any real numbers.
-    target : Tensor
-        t in [0, 1], of the same shape.
-    weight : Tensor, optional
-        Factor for each element, broadcast to the shape of ``input``.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        The mean is over all elements.
-    pos_weight : Tensor, optional
-        Factor for the loss of positive targets only, broadcast to the shape of ``input``: above 1 it makes
-        missed positives dearer.
-
-    Returns
-    -------
-    Tensor
-        A scalar, or for "none" one loss for each element.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or a target lies outside [0, 1].
-
-    Notes
-    -----
-    The loss is max(x, 0) - x t + log(1 + exp(-|x|)) and its derivative sigmoid(x) - t: it never vanishes
-    where the output is confidently wrong.
+    Huber, "Robust estimation of a location parameter", 1964.
 
     Examples
     --------
     >>> import minigen
-    >>> x, t = minigen.tensor([0.0, -200.0]), minigen.tensor([1.0, 1.0])
-    >>> binary_cross_entropy_with_logits(x, t, reduction="none").tolist()
-    [0.6931471824645996, 200.0]
+    >>> huber_loss(minigen.tensor([0.5, 10.0]), minigen.zeros(2), reduction="none", delta=2.0).tolist()
+    [0.125, 18.0]
     """
-    name = "binary_cross_entropy_with_logits"
-    check_choice(name, "reduction", reduction, REDUCTIONS)
-    check_floating(name, input=input, target=target)
-    check_same_shape(name, input=input, target=target)
-    _check_range(name, "target", target, "scale images to [0, 1] first")
-    losses = BinaryCrossEntropyWithLogits.apply(input, target)
-    if pos_weight is not None:  # t (-log sigmoid(x)) counts pos_weight times instead of once
-        positives = target * softplus(-input, threshold=math.inf)
-        losses = losses + _weighted(name, positives, pos_weight - 1, "pos_weight")
-    return _reduce(_weighted(name, losses, weight), reduction)
-
-
-# --- many classes -------------------------------------------------------------------------------------------
-
-
-def _check_classes(owner: str, input: Tensor, weight: Tensor | None) -> None:
-    """Check scores (C,) or (N, C, d1, ...) and the class weights (C,)."""
-    check_floating(owner, input=input, **({} if weight is None else {"weight": weight}))
-    if input.ndim == 0:
-        raise ValueError(f"{owner}: input must be (C,) or (N, C, ...), with one score a class, not a scalar")
-    classes = input.shape[_class_dim(input)]
-    if weight is not None and weight.shape != (classes,):
-        raise ValueError(f"{owner}: weight must have shape ({classes},), one for each class, not {weight.shape}")
-
-
-def _class_dim(input: Tensor) -> int:
-    return 0 if input.ndim == 1 else 1
-
-
-def _check_labels(owner: str, input: Tensor, target: Tensor, ignore_index: int) -> None:
-    """Check class indices against scores: integers, one for each position, and in range."""
-    check_tensor(owner, target=target)
-    dim = _class_dim(input)
-    classes, positions = input.shape[dim], input.shape[:dim] + input.shape[dim + 1 :]
-    if target.dtype.kind not in "iu":
-        raise TypeError(f"{owner}: target must be class indices (integers), not {target.dtype}; use .long()")
-    if target.shape != positions:
-        raise ValueError(
-            f"{owner}: for input {input.shape} the target must be class indices of shape {positions}, "
-            f"not {target.shape}; one-hot labels become indices by target.argmax(dim={dim})"
-        )
-    labels = target.array
-    wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
-    if wrong.any():
-        raise ValueError(
-            f"{owner}: target contains the class index {int(labels[wrong][0])}, "
-            f"but there are {classes} classes, 0 to {classes - 1}"
-        )
-
-
-def _label_losses(
-    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, smoothing: float = 0.0
-) -> tuple[Tensor, Tensor]:
-    """Return the weighted losses of the labels, and the weights whose sum is the divisor of their mean."""
-    dim = _class_dim(input)
-    labels = target.long()
-    counted = labels != ignore_index
-    labels = labels * counted  # an ignored label becomes some class, here 0
-    picked = -input.gather(dim, labels.unsqueeze(dim)).squeeze(dim)  # (N, C, d1, ...) -> (N, d1, ...)
-    counts = counted.to(input.dtype)
+    check_pair_of_tensors("huber_loss", reduction, input, target)
+    losses = Huber.apply(input - target, delta=check_positive("huber_loss", "delta", delta))
     if weight is not None:
-        counts = counts * weight[labels]
-        picked = picked * weight[labels]
-    if smoothing:
-        scores = input if weight is None else input * weight.reshape(-1, *[1] * (input.ndim - 1 - dim))
-        picked = (1 - smoothing) * picked - smoothing * scores.mean(dim=dim)
-    return where(counted, picked, 0.0), counts  # where, not a product: 0 * inf would be NaN
+        check_same_shape("huber_loss", input=input, weight=weight)
+    losses = weigh("huber_loss", losses, weight)
+    return reduce_losses("huber_loss", losses, reduction, input=input, target=target)
 
 
-def _reduce_labels(losses: Tensor, counts: Tensor, reduction: str) -> Tensor:
-    if reduction != "mean":
-        return _reduce(losses, reduction)
-    total = counts.sum()
-    return losses.sum() / total if total.item() else losses.sum() * math.nan  # no label counts: as in PyTorch
+def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    r"""Absolute error with its kink at 0 rounded off: `huber_loss` divided by its bound.
 
-
-def nll_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    *,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-) -> Tensor:
-    """Negative log-likelihood: minus the log-probability of the right class, in nats.
+    .. math:: \tfrac12 d^2 / \beta \text{ if } |d| < \beta, \text{ else } |d| - \tfrac12 \beta,
+              \quad d = \text{input} - \text{target}
 
     Parameters
     ----------
-    input : Tensor
-        Log-probabilities (N, C), (N, C, d1, ...) or (C,), for example from `log_softmax`.
-    target : Tensor of integers
-        Class indices in [0, C), of shape (N,), (N, d1, ...) or ().
-    weight : Tensor, optional
-        (C,): a factor for each class.
-    ignore_index : int, default -100
-        Labels of this value do not count.
+    input, target : Tensor
+        Of one shape.
     reduction : {"mean", "sum", "none"}, default "mean"
-        The mean divides by the sum of the weights of the labels that count (without ``weight``: by their
-        number; with no labels at all it is NaN, as in PyTorch).
+        The mean is over all elements.
+    beta : float, default 1
+        How far the rounding reaches; with 0 this is `l1_loss`.
 
     Returns
     -------
     Tensor
-        A scalar, or for "none" one loss for each label.
+        A scalar, or for "none" one loss for each element.
 
     Raises
     ------
     ValueError
-        If a class index is out of range or the shapes do not fit.
-    TypeError
-        If the labels are no integers.
+        If the shapes differ, ``beta`` is negative, the mean is over nothing, or an input holds a NaN.
+
+    Notes
+    -----
+    d/d input = d / beta clamped to [-1, 1], before the reduction.
+
+    References
+    ----------
+    Girshick, "Fast R-CNN", 2015, equation 3.
 
     Examples
     --------
     >>> import minigen
-    >>> log_p = minigen.tensor([[0.5, 0.5], [0.25, 0.75]]).log()
-    >>> round(nll_loss(log_p, minigen.tensor([0, 0]), reduction="sum").exp().item(), 5)
-    8.0
+    >>> smooth_l1_loss(minigen.tensor([0.5, 10.0]), minigen.zeros(2), reduction="none", beta=2.0).tolist()
+    [0.0625, 9.0]
     """
-    check_choice("nll_loss", "reduction", reduction, REDUCTIONS)
-    check_tensor("nll_loss", input=input)
-    _check_classes("nll_loss", input, weight)
-    _check_labels("nll_loss", input, target, ignore_index)
-    return _reduce_labels(*_label_losses(input, target, weight, ignore_index), reduction)
+    check_pair_of_tensors("smooth_l1_loss", reduction, input, target)
+    beta = check_number("smooth_l1_loss", "beta", beta, low=0.0)
+    d = input - target
+    losses = Huber.apply(d, delta=beta) / beta if beta else d.abs()
+    return reduce_losses("smooth_l1_loss", losses, reduction, input=input, target=target)
 
 
-def cross_entropy(
+def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,
-    weight: Tensor | None = None,
-    *,
-    ignore_index: int = -100,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
     reduction: str = "mean",
-    label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Cross-entropy of softmax(input) against classes, in nats, computed from the logits.
+    r"""Negative log-likelihood of a target under a Gaussian whose variance is predicted too, in nats.
+
+    .. math:: \tfrac12 \left(\log \max(\text{var}, \epsilon) + \frac{(\text{input} - \text{target})^2}
+              {\max(\text{var}, \epsilon)}\right) \; \left[ + \tfrac12 \log 2\pi \right]
 
     Parameters
     ----------
     input : Tensor
-        Logits (N, C), (N, C, d1, ...) or (C,): scores before any softmax.
+        Means, of any shape.
     target : Tensor
-        Either class indices (integers in [0, C)) of shape (N,), (N, d1, ...) or (), or probabilities of the
-        shape and dtype of ``input``.
-    weight : Tensor, optional
-        (C,): a factor for each class.
-    ignore_index : int, default -100
-        Labels of this value do not count; of no meaning for probabilities.
+        Of the same shape, where one axis may have the length 1.
+    var : Tensor or float
+        Variances, not negative: of the same shape, where one axis may have the length 1, or of that shape without the
+        last axis.
+    full : bool, default False
+        Whether to add the constant, so that this is the whole likelihood.
+    eps : float, default 1e-6
+        The smallest variance counted with.
     reduction : {"mean", "sum", "none"}, default "mean"
-        For class indices as in `nll_loss`; for probabilities the mean is over the positions (N, d1, ...).
-    label_smoothing : float, default 0
-        epsilon in [0, 1]: mix the target with the uniform distribution, (1 - epsilon) t + epsilon / C.
+        The mean is over all elements.
 
     Returns
     -------
     Tensor
-        A scalar, or for "none" one loss for each position.
+        A scalar, or for "none" one loss for each element.
 
     Raises
     ------
     ValueError
-        If a class index is out of range, the shapes do not fit, or an option is out of its range.
-    TypeError
-        If the labels are neither integers nor of the shape of ``input``.
+        If the shapes do not fit, a variance is negative, the mean is over nothing, or an input holds a NaN.
 
     Notes
     -----
-    d/d input = softmax(input) - t, before weights and the reduction.
+    As in PyTorch the gradient passes by ``eps``: a variance below it still learns to grow.  For networks that give
+    the logarithm of the variance, `gaussian_nll` is the better form.
 
     References
     ----------
-    Label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016,
-    section 7.
+    Nix and Weigend, "Estimating the mean and variance of the target probability distribution", 1994.
 
     Examples
     --------
     >>> import minigen
-    >>> round(cross_entropy(minigen.zeros(5, 10), minigen.tensor([0, 1, 2, 3, 4])).exp().item(), 4)
-    10.0
+    >>> gaussian_nll_loss(minigen.zeros(3), minigen.full((3,), 2.0), minigen.ones(3)).item()
+    2.0
     """
-    check_choice("cross_entropy", "reduction", reduction, REDUCTIONS)
-    smoothing = check_number("cross_entropy", "label_smoothing", label_smoothing, low=0.0, high=1.0)
-    check_tensor("cross_entropy", input=input, target=target)
-    _check_classes("cross_entropy", input, weight)
-    dim = _class_dim(input)
-    if target.shape == input.shape and target.dtype.kind == "f":
-        check_floating("cross_entropy", input=input, target=target)
-        mixed = target * (1 - smoothing) + smoothing / input.shape[dim] if smoothing else target
-        terms = mixed * input.log_softmax(dim)
-        if weight is not None:
-            terms = terms * weight.reshape(-1, *[1] * (input.ndim - 1 - dim))
-        return _reduce(-terms.sum(dim=dim), reduction)
-    _check_labels("cross_entropy", input, target, ignore_index)
-    log_p = input.log_softmax(dim)
-    return _reduce_labels(*_label_losses(log_p, target, weight, ignore_index, smoothing), reduction)
+    owner = "gaussian_nll_loss"
+    check_choice(owner, "reduction", reduction, REDUCTIONS)
+    check_floating(owner, input=input, target=target)
+    if not _one_axis_shared(target.shape, input.shape):
+        check_same_shape(owner, input=input, target=target)
+    eps = check_positive(owner, "eps", eps)
+    if isinstance(var, Tensor):
+        check_floating(owner, input=input, var=var)
+        variances = _spread(owner, var, input.shape)
+    else:
+        variances = input.new_ones(input.shape) * check_number(owner, "var", var, low=0.0)
+    check_range(owner, "var", variances, "a variance is a square; give exp(log-variance)", high=math.inf)
+    clamped = variances + (variances.clamp(min=eps) - variances).detach()  # the value is clamped, the gradient is not
+    difference = input - target
+    losses = 0.5 * (clamped.log() + difference * difference / clamped)
+    if full:
+        losses = losses + 0.5 * math.log(2 * math.pi)
+    return reduce_losses(owner, losses, reduction, input=input, target=target, var=variances)
 
 
-# --- likelihood terms, in nats per image --------------------------------------------------------------------
+def _spread(owner: str, var: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Give variances that are shared along one axis the number of axes of the input."""
+    if shape and var.shape == shape[:-1]:
+        return var.unsqueeze(-1)
+    if not _one_axis_shared(var.shape, shape):
+        raise ValueError(
+            f"{owner}: var has shape {var.shape}, but for input {shape} it must be {shape}, {shape[:-1]}, "
+            "or the first with one axis of length 1"
+        )
+    return var
 
 
-def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
-    r"""KL divergence of a diagonal Gaussian from the standard one, in nats per image.
-
-    .. math:: \frac1N \sum_n \frac12 \sum_z \left(\mu_{nz}^2 + \sigma_{nz}^2 - 1 - \log \sigma_{nz}^2\right)
-
-    Parameters
-    ----------
-    mu : Tensor
-        Means, of shape (N, Z) or (N, ...).
-    logvar : Tensor
-        Logarithms of the *variances*, of the same shape.
-
-    Returns
-    -------
-    Tensor
-        A scalar: summed over all axes but the first, averaged over the batch.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or there is no batch axis.
-
-    Notes
-    -----
-    d/d mu = mu / N and d/d logvar = (exp(logvar) - 1) / (2 N).
-
-    References
-    ----------
-    Kingma and Welling, "Auto-encoding variational Bayes", 2014, appendix B.
-
-    Examples
-    --------
-    >>> import minigen
-    >>> gaussian_kl(minigen.ones(8, 20), minigen.zeros(8, 20)).item()
-    10.0
-    """
-    check_floating("gaussian_kl", mu=mu, logvar=logvar)
-    check_same_shape("gaussian_kl", mu=mu, logvar=logvar)
-    if mu.ndim < 2:
-        raise ValueError(f"gaussian_kl: mu must be (N, Z), one row for each image, not {mu.shape}")
-    nats = 0.5 * (mu * mu + (logvar.expm1() - logvar))  # expm1: no digits lost near logvar = 0
-    return nats.flatten(1).sum(dim=1).mean()
+def _one_axis_shared(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Tell whether two shapes are equal but for at most one axis, which has the length 1 in the first."""
+    return len(small) == len(large) and [m for m, n in zip(small, large, strict=True) if m != n] in ([], [1])

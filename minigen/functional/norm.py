@@ -11,6 +11,8 @@ Not here: the running statistics' place in a model (`minigen.nn.BatchNorm2d`).
 
 from __future__ import annotations
 
+import math
+
 from minigen.backend import Array, array_module
 from minigen.engine import Function
 from minigen.functional.arguments import check_floating, check_number
@@ -141,7 +143,7 @@ def batch_norm(
     Parameters
     ----------
     input : Tensor
-        x, of shape (N, C), (N, C, L) or (N, C, H, W).
+        x, of shape (N, C), (N, C, L), (N, C, H, W) or with more axes behind the channels.
     running_mean, running_var : Tensor or None
         Of shape (C,).  While training they are updated in place (if given); otherwise they are what is used.
     weight, bias : Tensor, optional
@@ -149,20 +151,21 @@ def batch_norm(
     training : bool, default False
         Use the statistics of this batch, with the biased variance.
     momentum : float, default 0.1
-        The weight of this batch in the running averages, in [0, 1]; the variance that enters them is the unbiased one.
+        The weight of this batch in the running averages, sensibly in [0, 1]; the variance that enters them is the
+        unbiased one.
     eps : float, default 1e-5
         Added to the variance, so that a constant channel does not divide by zero.
 
     Returns
     -------
     Tensor
-        Of the input's shape and dtype.
+        Of the input's shape and dtype.  An empty batch gives an empty result and leaves the running averages alone.
 
     Raises
     ------
     ValueError, TypeError
-        If shapes or dtypes do not fit together, if there is a single value a channel while training, or no running
-        statistics when not.
+        If shapes or dtypes do not fit together, if there is a single value a channel while training, no running
+        statistics when not, or only one of the two.
 
     Notes
     -----
@@ -182,7 +185,8 @@ def batch_norm(
             [ 1.]])
     """
     _check(input, running_mean, running_var, weight, bias, training)
-    momentum, eps = check_number("batch_norm", "momentum", momentum, 0, 1), check_number("batch_norm", "eps", eps, 0)
+    momentum = check_number("batch_norm", "momentum", momentum, low=-math.inf)
+    eps = check_number("batch_norm", "eps", eps, low=0.0)
     channels = input.shape[1]
     weight = input.new_ones(channels) if weight is None else weight
     bias = input.new_zeros(channels) if bias is None else bias
@@ -192,8 +196,10 @@ def batch_norm(
         scale = weight * (running_var + eps) ** -0.5
         shift = bias - running_mean * scale
         return input * per_channel(scale, input.ndim) + per_channel(shift, input.ndim)
+    n = input.numel() // channels if channels else 0
+    if not n:
+        return input * per_channel(weight, input.ndim) + per_channel(bias, input.ndim)
     mean, var = _statistics(input.array)
-    n = input.numel() // channels
     for running, new in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
         if running is not None:
             running.array[...] += momentum * (new - running.array)
@@ -205,7 +211,7 @@ def _check(x, running_mean, running_var, weight, bias, training) -> None:
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     given = {name: tensor for name, tensor in given.items() if tensor is not None}
     check_floating("batch_norm", input=x, **given)
-    if x.ndim not in (2, 3, 4):
+    if x.ndim < 2:
         raise ValueError(f"batch_norm: input is (N, C), (N, C, L) or (N, C, H, W), but its shape is {x.shape}")
     for name, tensor in given.items():
         if tensor.shape != x.shape[1:2]:
@@ -214,7 +220,9 @@ def _check(x, running_mean, running_var, weight, bias, training) -> None:
             )
     if not training and (running_mean is None or running_var is None):
         raise ValueError("batch_norm: without running_mean and running_var only training=True has statistics to use")
-    if training and x.numel() <= x.shape[1]:
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("batch_norm: give both running_mean and running_var, or neither")
+    if training and x.numel() == x.shape[1] > 0:
         raise ValueError(
             f"batch_norm: input {x.shape} has no more than one value a channel, so there is no variance to train with; "
             "use a larger batch, or eval mode"

@@ -18,13 +18,15 @@ import numpy as np
 
 from minigen.backend import Array, array_module
 from minigen.engine import Function
-from minigen.functional.arguments import check_floating, check_pair
+from minigen.functional.arguments import check_floating, check_integer, check_sizes
+from minigen.functional.lifting import as_images, check_images, from_images, pair
 from minigen.functional.windows import (
     Geometry,
     Pair,
     blocks,
     channels_first,
     channels_last,
+    may_hold_nan,
     output_length,
     taps,
     untap,
@@ -78,10 +80,13 @@ class MaxPool2d(_Pool):
 
     def backward(self, grad: Tensor) -> Tensor:
         """Pass every gradient to the place where the maximum came from."""
-        x, y = self.inputs[0].array, channels_last(self.output.array)
-        dtype = np.min_scalar_type(self.kernel[0] * self.kernel[1])
-        where = self._look(x, _first_largest, y, fill=-np.inf, dtype=dtype)
+        where = self.taps_of_maxima(self.inputs[0].array, self.output.array)
         return PutAtMaxima.apply(grad, where=where, **self._options())
+
+    def taps_of_maxima(self, x: Array, y: Array) -> Array:
+        """Which tap of its window each maximum in `y` came from: integers (N, OH, OW, C)."""
+        dtype = np.min_scalar_type(self.kernel[0] * self.kernel[1])
+        return self._look(x, _first_largest, channels_last(y), fill=-np.inf, dtype=dtype)
 
     def reads(self) -> tuple[int, ...]:
         """The input and the output say where the maxima are."""
@@ -125,12 +130,16 @@ def _largest(views: list[Array], out: Array) -> None:
 
 
 def _first_largest(views: list[Array], y: Array, out: Array) -> None:
-    """The number of the first tap with the value of `y`: as many smaller ones come before it (none, if y is NaN)."""
+    """The number of the first tap with the value of `y`: as many smaller ones come before it. Of NaN, the last."""
+    xp = array_module(y)
     out[...] = 0
-    smaller = array_module(y).ones(y.shape, bool)
+    smaller = xp.ones(y.shape, bool)
     for view in views[:-1]:
         smaller &= view < y
         out += smaller
+    if may_hold_nan(y):
+        for tap, view in enumerate(views):
+            xp.copyto(out, tap, where=xp.isnan(view))
 
 
 def _pick(views: list[Array], where: Array, out: Array) -> None:
@@ -139,7 +148,9 @@ def _pick(views: list[Array], where: Array, out: Array) -> None:
 
 
 def _place(y: Array, where: Array, tap: int, part: Array) -> None:
-    array_module(y).multiply(y, where == tap, out=part)
+    # As whole numbers: 0 times the bits of an infinity is 0, which 0 times infinity is not.
+    bits = f"i{part.itemsize}"
+    array_module(y).multiply(y.view(bits), where == tap, out=part.view(bits))
 
 
 # --- the mean ------------------------------------------------------------------------------------------------
@@ -194,7 +205,8 @@ def max_pool2d(
     padding: int | Pair = 0,
     dilation: int | Pair = 1,
     ceil_mode: bool = False,
-) -> Tensor:
+    return_indices: bool = False,
+) -> Any:
     """Take the largest value of every window.
 
     ``y[n, c, i, j] = max over k, l of x[n, c, i*stride + k*dilation - padding, ...]``
@@ -213,12 +225,14 @@ def max_pool2d(
         Pixels from one tap of a window to the next.
     ceil_mode : bool, default False
         Round the size of the output up: the last window may look past the edge.
+    return_indices : bool, default False
+        Return also where the maxima were: `max_unpool2d` puts values back there.
 
     Returns
     -------
-    Tensor
+    Tensor, or (Tensor, Tensor) with `return_indices`
         Of shape (N, C, OH, OW) with ``OH = (H + 2*padding - dilation*(KH - 1) - 1) // stride + 1``; without N where the
-        input has none.
+        input has none.  The indices count the pixels of an image row by row: ``row * W + column``.
 
     Raises
     ------
@@ -227,17 +241,18 @@ def max_pool2d(
 
     Notes
     -----
-    The gradient of a window goes to its first maximum (row by row), as in PyTorch.
+    The gradient of a window goes to its first maximum (row by row), as in PyTorch.  A window that holds NaN gives NaN,
+    and its last NaN gets the gradient.
 
     Examples
     --------
     >>> import minigen
-    >>> max_pool2d(minigen.arange(16.0).reshape(1, 4, 4), 2).tolist()
-    [[[5.0, 7.0], [13.0, 15.0]]]
+    >>> y, indices = max_pool2d(minigen.arange(16.0).reshape(1, 4, 4), 2, return_indices=True)
+    >>> y.tolist(), indices.tolist()
+    ([[[5.0, 7.0], [13.0, 15.0]]], [[[5, 7], [13, 15]]])
     """
-    dilation = check_pair("max_pool2d", "dilation", dilation)
-    options = _check("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    return _apply(MaxPool2d, input, options)
+    options = pooling_options("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return max_pool(input, 2, options, return_indices)
 
 
 def avg_pool2d(
@@ -247,6 +262,7 @@ def avg_pool2d(
     padding: int | Pair = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Tensor:
     """Take the mean of every window.
 
@@ -267,6 +283,8 @@ def avg_pool2d(
         is not counted.
     count_include_pad : bool, default True
         Count the zeros of the padding, too, when dividing.
+    divisor_override : int, optional
+        Divide the sum of every window by this number, whatever it counts; not 0.
 
     Returns
     -------
@@ -278,52 +296,51 @@ def avg_pool2d(
     ValueError, TypeError
         If shape, dtype or options do not fit together.
 
+    Notes
+    -----
+    The gradient of a window goes to all its pixels in equal parts.
+
     Examples
     --------
     >>> import minigen
     >>> avg_pool2d(minigen.arange(16.0).reshape(1, 4, 4), 2).tolist()
     [[[2.5, 4.5], [10.5, 12.5]]]
     """
-    options = _check("avg_pool2d", input, kernel_size, stride, padding, (1, 1), ceil_mode)
-    counts = []
-    axes = zip(options["image"], options["size"], options["kernel"], *options["geometry"][:2])
-    for length, count, kernel, step, pad in axes:
-        start = np.arange(count) * step - pad
-        stop = np.minimum(start + kernel, length + pad)
-        if not count_include_pad:
-            start, stop = np.maximum(start, 0), np.minimum(stop, length)
-        counts.append(stop - start)
-    divisor = np.outer(*counts)[:, :, None]  # (OH, OW, 1)
-    if (divisor == divisor.flat[0]).all():
-        scale = 1 / int(divisor.flat[0])
-    else:
-        scale = array_module(input.array).asarray((1 / divisor).astype(input.dtype))
-    return _apply(AvgPool2d, input, options | {"scale": scale})
+    options = pooling_options("avg_pool2d", 2, input, kernel_size, stride, padding, 1, ceil_mode)
+    if divisor_override is not None:
+        divisor_override = check_integer("avg_pool2d", "divisor_override", divisor_override, low=-(2**62))
+    if divisor_override == 0:
+        raise ValueError("avg_pool2d: divisor_override must not be 0")
+    return avg_pool(input, 2, options, count_include_pad, divisor_override)
 
 
-def _check(name: str, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Pair, ceil_mode: bool) -> dict:
-    """The options of a `_Pool` for what people passed in."""
+# --- for images and signals alike ----------------------------------------------------------------------------
+
+
+def pooling_options(
+    name: str, axes: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> dict[str, Any]:
+    """The options of a `_Pool` over images (axes=2) or signals (axes=1) for what people passed in."""
     check_floating(name, input=x)
-    if x.ndim not in (3, 4) or 0 in x.shape[-3:]:
-        raise ValueError(
-            f"{name}: input is a batch of images (N, C, H, W) or one image (C, H, W), with pixels and channels, "
-            f"but its shape is {x.shape}"
-        )
-    kernel = check_pair(name, "kernel_size", kernel)
-    stride = kernel if stride is None else check_pair(name, "stride", stride)
-    padding = check_pair(name, "padding", padding, low=0)
+    check_images(name, x, axes)
+    kernel = check_sizes(name, "kernel_size", kernel, axes)
+    no_stride = stride is None or (isinstance(stride, (tuple, list)) and not stride)  # PyTorch's default is ()
+    stride = kernel if no_stride else check_sizes(name, "stride", stride, axes)
+    padding = check_sizes(name, "padding", padding, axes, low=0)
+    dilation = check_sizes(name, "dilation", dilation, axes)
     if any(p > k // 2 for p, k in zip(padding, kernel)):
         raise ValueError(
             f"{name}: padding {padding} is more than half of the kernel {kernel}: a window could see nothing else"
         )
-    image = x.shape[-2:]
-    size = tuple(_output_length(*axis, ceil_mode) for axis in zip(image, kernel, stride, padding, dilation))
+    image = x.shape[-axes:]
+    size = tuple(_output_length(*axis, bool(ceil_mode)) for axis in zip(image, kernel, stride, padding, dilation))
     if min(size) < 1:
         raise ValueError(
             f"{name}: the kernel {kernel} with dilation {dilation} is larger than the image of input {x.shape} with "
-            f"padding {padding}"
+            f"padding {padding}; use a smaller kernel or more padding"
         )
-    return {"kernel": kernel, "size": size, "image": image, "geometry": Geometry(stride, padding, dilation)}
+    geometry = Geometry(pair(stride), pair(padding, 0), pair(dilation))
+    return {"kernel": pair(kernel), "size": pair(size), "image": pair(image), "geometry": geometry}
 
 
 def _output_length(length: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
@@ -334,7 +351,47 @@ def _output_length(length: int, kernel: int, stride: int, padding: int, dilation
     return count - 1 if begins_past_the_image else count
 
 
-def _apply(kind: type[_Pool], x: Tensor, options: dict[str, Any]) -> Tensor:
-    if x.ndim == 3:
-        return kind.apply(x.unsqueeze(0), **options).squeeze(0)
-    return kind.apply(x, **options)
+def max_pool(x: Tensor, axes: int, options: dict[str, Any], return_indices: bool) -> Any:
+    """The maxima of `x`, and where they were if that is asked for."""
+    images = as_images(x, axes)
+    y = MaxPool2d.apply(images, **options)
+    if not return_indices:
+        return from_images(y, x.ndim, axes)
+    indices = Tensor(_pixels_of_maxima(images.array, y.array, options))
+    return from_images(y, x.ndim, axes), from_images(indices, x.ndim, axes)
+
+
+def _pixels_of_maxima(x: Array, y: Array, options: dict[str, Any]) -> Array:
+    """The number ``row * W + column`` of the pixel from which each maximum in `y` came: (N, C, OH, OW)."""
+    call = MaxPool2d()
+    vars(call).update(options)
+    tap, xp = call.taps_of_maxima(x, y).astype(np.int64), array_module(x)
+    (down, across), (top, left), (row_step, column_step), _ = call.geometry
+    row = xp.arange(call.size[0])[:, None, None] * down - top + tap // call.kernel[1] * row_step
+    column = xp.arange(call.size[1])[:, None] * across - left + tap % call.kernel[1] * column_step
+    # In the border there is a "maximum" only where the whole window is -inf.
+    return channels_first(row.clip(0, None) * call.image[1] + column.clip(0, None))
+
+
+def avg_pool(
+    x: Tensor, axes: int, options: dict[str, Any], count_include_pad: bool, divisor: int | None = None
+) -> Tensor:
+    """The means of `x`, or its sums over each window divided by `divisor`."""
+    scale = _scale(x, options, count_include_pad) if divisor is None else 1 / divisor
+    return from_images(AvgPool2d.apply(as_images(x, axes), **options, scale=scale), x.ndim, axes)
+
+
+def _scale(x: Tensor, options: dict[str, Any], count_include_pad: bool) -> Any:
+    """One over the count of each window: a number if all count the same, else an array (OH, OW, 1)."""
+    counts = []
+    axes = zip(options["image"], options["size"], options["kernel"], *options["geometry"][:2])
+    for length, count, kernel, step, pad in axes:
+        start = np.arange(count) * step - pad
+        stop = np.minimum(start + kernel, length + pad)
+        if not count_include_pad:
+            start, stop = np.maximum(start, 0), np.minimum(stop, length)
+        counts.append(stop - start)
+    divisor = np.outer(*counts)[:, :, None]  # (OH, OW, 1)
+    if (divisor == divisor.flat[0]).all():
+        return 1 / int(divisor.flat[0])
+    return array_module(x.array).asarray((1 / divisor).astype(x.dtype))

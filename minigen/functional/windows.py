@@ -103,6 +103,11 @@ def rows_in_block(xp: Any, row_bytes: int, block_bytes: int = 4 * 2**20) -> int:
     return max(1, (1 if xp is np else 64) * block_bytes // max(1, row_bytes))
 
 
+def may_hold_nan(x: Array) -> bool:
+    """True if an array holds NaN; on a GPU, where asking would mean waiting for an answer, always."""
+    return array_module(x) is not np or (x.size > 0 and bool(np.isnan(x.max())))
+
+
 def blocks(xp: Any, count: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, slice]]:
     """Cut `count` images of `rows` rows each into blocks: (slice of images, slice of rows).
 
@@ -296,7 +301,7 @@ def conv(x: Array, w: Array, size: Pair, geometry: Geometry, bias: Array | None 
     matrix = w.reshape(groups, out_channels // groups, -1).transpose(0, 2, 1)  # (G, KH*KW*C/G, O/G)
     row_bytes = size[1] * math.prod(kernel) * x.shape[3] * x.itemsize
     for images, rows in blocks(xp, len(x), size[0], row_bytes):
-        cols = im2col(x[images], kernel, (rows.stop - rows.start, size[1]), _from_row(geometry, rows.start))
+        cols = im2col(x[images], kernel, (rows.stop - rows.start, size[1]), from_row(geometry, rows.start))
         block = y[images, rows]
         _matmul(cols, matrix, out=_by_group(block, groups))
         if bias is not None:
@@ -326,7 +331,7 @@ def conv_weight(x: Array, y: Array, kernel: Pair, geometry: Geometry) -> Array:
     w = None
     row_bytes = size[1] * math.prod(kernel) * x.shape[3] * x.itemsize
     for images, rows in blocks(xp, len(x), size[0], row_bytes):
-        cols = im2col(x[images], kernel, (rows.stop - rows.start, size[1]), _from_row(geometry, rows.start))
+        cols = im2col(x[images], kernel, (rows.stop - rows.start, size[1]), from_row(geometry, rows.start))
         pixels = _by_group(y[images, rows], groups).transpose(0, 2, 1)  # (G, O/G, N*OH*OW)
         if w is None:
             w = _matmul(pixels, cols, out=xp.empty(shape, x.dtype))
@@ -337,7 +342,7 @@ def conv_weight(x: Array, y: Array, kernel: Pair, geometry: Geometry) -> Array:
     return w.reshape(out_channels, *kernel, in_channels)
 
 
-def _from_row(geometry: Geometry, row: int) -> Geometry:
+def from_row(geometry: Geometry, row: int) -> Geometry:
     """The same walk, begun at a lower output row."""
     top, left = geometry.padding
     return geometry._replace(padding=(top - row * geometry.stride[0], left))

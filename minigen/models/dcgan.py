@@ -32,7 +32,16 @@ from typing import Any
 import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
-from minigen.models.system import Mean, System, evaluating, images_of, option, standard_normal, with_batch_statistics
+from minigen.models.system import (
+    Mean,
+    System,
+    evaluating,
+    images_of,
+    option,
+    refuse_gradients,
+    standard_normal,
+    with_batch_statistics,
+)
 from minigen.optim import Adam
 
 
@@ -195,15 +204,15 @@ class DCGAN(System):
         # D's turn.  detach() cuts the drawn images off from G, so that backward stops at them.
         real_logits, fake_logits = self.discriminator(real), self.discriminator(fake.detach())
         loss_d = discriminator_loss(real_logits, fake_logits)
-        self.optimizers["discriminator"].zero_grad()
+        self.zero_grad()
         loss_d.backward()
+        refuse_gradients(self.generator, "discriminator", "give the discriminator fake.detach()")
         self.optimizers["discriminator"].step()
 
         # G's turn, against the D that has just learned.  The gradient must pass *through* D to reach G, but D's
         # own weights do not move now: their gradients are not computed, which saves 8 % of a step at 64 x 64.
         self.discriminator.requires_grad_(False)
         loss_g = generator_loss(self.discriminator(fake))
-        self.optimizers["generator"].zero_grad()
         loss_g.backward()
         self.optimizers["generator"].step()
         self.discriminator.requires_grad_(True)

@@ -194,6 +194,41 @@ def with_batch_statistics(network: nn.Module) -> Iterator[None]:
             buffer.copy_(before[name])
 
 
+def refuse_gradients(network: nn.Module, player: str, remedy: str) -> None:
+    """Raise if another player's backward left gradients on a network: the slip that nobody sees in the losses.
+
+    Parameters
+    ----------
+    network : Module
+        The one that was not to learn; its gradients were cleared before.
+    player : str
+        Whose loss was differentiated, for the message.
+    remedy : str
+        What to do instead, for the message.
+
+    Raises
+    ------
+    RuntimeError
+        If a parameter has a gradient.
+
+    Examples
+    --------
+    >>> generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
+    >>> drawn = generator(minigen.ones(1, 2))
+    >>> discriminator(drawn).sum().backward()  # drawn.detach() was forgotten
+    >>> refuse_gradients(generator, "discriminator", "give it drawn.detach()")
+    Traceback (most recent call last):
+        ...
+    RuntimeError: the discriminator's loss left a gradient on weight (2, 2) of Linear, which is not its to teach: give it drawn.detach()
+    """
+    for name, parameter in network.named_parameters():
+        if parameter.grad is not None:
+            raise RuntimeError(
+                f"the {player}'s loss left a gradient on {name} {parameter.shape} of {type(network).__name__}, which is "
+                f"not its to teach: {remedy}"
+            )
+
+
 def images_of(batch: Any) -> Tensor:
     """Return the images (N, C, H, W) of a batch: its first part, or all of it where there are no labels."""
     return batch[0] if isinstance(batch, (tuple, list)) else batch

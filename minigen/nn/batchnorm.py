@@ -1,4 +1,7 @@
-"""Batch normalisation layers: they keep the running statistics; the computing is in `minigen.functional`."""
+"""Batch normalisation layers: they keep the running statistics; the computing is in `minigen.functional`.
+
+`FeatureNorm` holds what they share with the instance normalisation of `minigen.nn.instancenorm`.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,31 @@ import warnings
 
 import minigen.functional as F
 from minigen.creation import ones, tensor, zeros
-from minigen.engine import no_grad
-from minigen.functional.arguments import check_integer, check_number
+from minigen.functional.arguments import check_integer, check_number, check_tensor
+from minigen.modes import no_grad
 from minigen.nn import init
 from minigen.nn.module import Module
 from minigen.nn.parameter import Parameter
 from minigen.tensor import Tensor, int64
 
 
-class _BatchNorm(Module):
-    """y = (x - mean) / sqrt(var + eps) * weight + bias, for each channel."""
+class FeatureNorm(Module):
+    """What batch and instance normalisation share: a weight, a bias and running statistics for each channel."""
 
     weight: Parameter | None
     bias: Parameter | None
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
-    ndims: tuple[int, ...]
-    shapes: str
 
     def __init__(
         self,
         num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
+        eps: float,
+        momentum: float | None,
+        affine: bool,
+        track_running_stats: bool,
+        bias: bool,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -45,8 +47,8 @@ class _BatchNorm(Module):
                 stacklevel=3,
             )
         self.affine, self.track_running_stats = bool(affine), bool(track_running_stats)
-        for parameter in ("weight", "bias"):
-            self.register_parameter(parameter, Parameter(ones(self.num_features)) if affine else None)
+        for parameter, wanted in (("weight", affine), ("bias", affine and bias)):
+            self.register_parameter(parameter, Parameter(ones(self.num_features)) if wanted else None)
         tracked = self.track_running_stats
         self.register_buffer("running_mean", zeros(self.num_features) if tracked else None)
         self.register_buffer("running_var", ones(self.num_features) if tracked else None)
@@ -62,12 +64,27 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Set weight 1, bias 0, and forget the running statistics."""
         self.reset_running_stats()
-        if self.weight is not None and self.bias is not None:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        for parameter, value in ((self.weight, 1.0), (self.bias, 0.0)):
+            if parameter is not None:
+                init.constant_(parameter, value)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Normalise; in training by the batch's own statistics, which the running ones then follow."""
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(FeatureNorm):
+    """What batch normalisations share: x - mean over sqrt(var + eps), for each channel over the whole batch."""
+
+    ndims: tuple[int, ...]
+    shapes: str
+
+    def _normalise(self, input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        """Normalise by the batch's statistics, or in evaluation the running ones; then scale and shift, if at all."""
+        check_tensor(type(self).__name__, input=input)
         if input.ndim not in self.ndims or input.shape[1] != self.num_features:
             raise ValueError(
                 f"{type(self).__name__}: the input has shape {input.shape}, but {self.shapes} "
@@ -83,22 +100,35 @@ class _BatchNorm(Module):
             input,
             self.running_mean,
             self.running_var,
-            self.weight,
-            self.bias,
+            weight,
+            bias,
             training=self.training or self.running_mean is None,
             momentum=0.0 if factor is None else factor,  # None is left where nothing is tracked
             eps=self.eps,
         )
 
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
+
+class _PlainBatchNorm(_BatchNorm):
+    """Batch normalisation with one weight and one bias a channel."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise; in training by the batch's own statistics, which the running ones then follow."""
+        return self._normalise(input, self.weight, self.bias)
 
 
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(_PlainBatchNorm):
     """Batch normalisation of (N, C) or (N, C, L), for each channel over all else.
 
     Parameters
@@ -113,6 +143,8 @@ class BatchNorm1d(_BatchNorm):
         Whether there are a weight and a bias for each channel.
     track_running_stats : bool, default True
         Without them evaluation uses the batch's own statistics too.
+    bias : bool, default True
+        By keyword: whether there is a bias beside the weight.
 
     Attributes
     ----------
@@ -139,7 +171,7 @@ class BatchNorm1d(_BatchNorm):
     ndims, shapes = (2, 3), "(N, C) or (N, C, L)"
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(_PlainBatchNorm):
     """Batch normalisation of images (N, C, H, W), for each channel over all else.
 
     Parameters, attributes and reference are those of `BatchNorm1d`.
@@ -152,3 +184,80 @@ class BatchNorm2d(_BatchNorm):
     """
 
     ndims, shapes = (4,), "(N, C, H, W)"
+
+
+class ConditionalBatchNorm2d(_BatchNorm):
+    """Batch normalisation whose scale and shift are those of each image's class: how a class enters a generator.
+
+    ``y[n, c] = weight[k, c] * (x[n, c] - mean[c]) / sqrt(var[c] + eps) + bias[k, c]`` with k the class of image n;
+    mean and variance are over the whole batch.
+
+    Parameters
+    ----------
+    num_features : int
+        C.
+    num_classes : int
+        K.
+    eps, momentum, track_running_stats
+        As for `BatchNorm1d`.
+
+    Attributes
+    ----------
+    weight, bias : Parameter
+        (K, C), a row for each class, at first 1 and 0.
+    running_mean, running_var, num_batches_tracked : Tensor or None
+        Buffers, as in `BatchNorm1d`.
+
+    References
+    ----------
+    Dumoulin, Shlens and Kudlur (2017), "A learned representation for artistic style", ICLR, section 2.2; de Vries et
+    al. (2017), "Modulating early visual processing by language", NeurIPS, section 3.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> norm = ConditionalBatchNorm2d(3, num_classes=10)
+    >>> norm(minigen.randn(4, 3, 8, 8), minigen.tensor([0, 9, 9, 2])).shape
+    (4, 3, 8, 8)
+    """
+
+    weight: Parameter
+    bias: Parameter
+    ndims, shapes = (4,), "(N, C, H, W)"
+
+    def __init__(
+        self,
+        num_features: int,
+        num_classes: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        track_running_stats: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, False, track_running_stats, bias=False)
+        self.num_classes = check_integer("ConditionalBatchNorm2d", "num_classes", num_classes)
+        self.weight = Parameter(ones(self.num_classes, self.num_features))
+        self.bias = Parameter(zeros(self.num_classes, self.num_features))
+
+    def forward(self, input: Tensor, labels: Tensor) -> Tensor:
+        """Normalise images (N, C, H, W) over the batch; scale and shift each as its class (N,) says."""
+        check_tensor("ConditionalBatchNorm2d", input=input, labels=labels)
+        if labels.dtype.kind not in "iu" or labels.shape != input.shape[:1]:
+            raise ValueError(
+                f"ConditionalBatchNorm2d: labels must be one integer an image, of shape {input.shape[:1]}, "
+                f"not {labels.dtype} of shape {labels.shape}"
+            )
+        if labels.device == "cpu":  # reading them back from a GPU would make it wait
+            for label in set(labels.tolist()) - set(range(self.num_classes)):
+                raise ValueError(
+                    f"ConditionalBatchNorm2d: label {label} is none of the {self.num_classes} classes, "
+                    f"0 to {self.num_classes - 1}"
+                )
+        scale, shift = (table[labels].unsqueeze(-1).unsqueeze(-1) for table in (self.weight, self.bias))
+        return self._normalise(input, None, None) * scale + shift  # scale, shift: (N, C, 1, 1)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return (
+            f"{self.num_features}, num_classes={self.num_classes}, eps={self.eps}, momentum={self.momentum}, "
+            f"track_running_stats={self.track_running_stats}"
+        )

@@ -1,4 +1,4 @@
-"""Containers: modules in a row, in a list, in a dict; parameters in a list.
+"""Containers: modules in a row, in a list, in a dict; parameters in a list, in a dict.
 
 `Sequential` computes: it hands the output of each module to the next.  The others only store, so that what
 they hold is found by ``parameters()`` and ``state_dict()``, as it would not be in a plain Python list.
@@ -6,7 +6,9 @@ they hold is found by ``parameters()`` and ``state_dict()``, as it would not be 
 
 from __future__ import annotations
 
+import itertools
 import operator
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
@@ -81,6 +83,18 @@ class _ModuleSequence(Module):
             self.append(module)
         return self
 
+    def pop(self, index: int = -1) -> Module:
+        """Remove a module and return it; those behind it move down."""
+        module = self[index]
+        del self[index]
+        return module
+
+    def __iadd__(self, modules: Iterable[Module]) -> Self:
+        return self.extend(modules)
+
+    def __add__(self, modules: Iterable[Module]) -> Self:
+        return self._of({str(i): module for i, module in enumerate([*self, *modules])})
+
 
 class Sequential(_ModuleSequence):
     """Modules in a row: the output of each is the input of the next.
@@ -133,11 +147,84 @@ class ModuleList(_ModuleSequence):
     def _of(self, modules: dict[str, Module | None]) -> Self:
         return type(self)(modules.values())  # type: ignore[arg-type]
 
-    def __iadd__(self, modules: Iterable[Module]) -> Self:
-        return self.extend(modules)
+    def __repr__(self) -> str:  # modules of equal text are counted: (0-3): 4 x ReLU()
+        lines, first = [], 0
+        for text, same in itertools.groupby(map(repr, self)):
+            count = len(list(same))
+            lines.append(f"({first}): {text}" if count == 1 else f"({first}-{first + count - 1}): {count} x {text}")
+            first += count
+        name = type(self).__name__
+        return f"{name}(\n{textwrap.indent(chr(10).join(lines), '  ')}\n)" if lines else f"{name}()"
 
 
-class ModuleDict(Module):
+class _Dict(Module):
+    """What `ModuleDict` and `ParameterDict` share: the entries of one of a module's tables, by their names."""
+
+    table: str
+
+    def _check(self, key: str, value: Any) -> Any:
+        """Return what is to be stored under a key."""
+        raise NotImplementedError
+
+    @property
+    def _entries(self) -> dict[str, Any]:
+        return vars(self)[self.table]
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._entries:
+            raise KeyError(f"{type(self).__name__}: there is no {key!r}, only {', '.join(map(repr, self._entries))}")
+        return self._entries[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        entry = self._check(key, value)
+        self._check_new(self.table, key, entry, type(entry))
+        self._put(self.table, key, entry)
+
+    def __delitem__(self, key: str) -> None:
+        self.pop(key)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
+
+    def keys(self) -> Any:
+        """The names."""
+        return self._entries.keys()
+
+    def values(self) -> Any:
+        """What is stored under them."""
+        return self._entries.values()
+
+    def items(self) -> Any:
+        """Names and what is stored under them."""
+        return self._entries.items()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """What is stored under a name, or a default."""
+        return self._entries.get(key, default)
+
+    def update(self, entries: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Add or replace several entries."""
+        for key, value in dict(entries).items():
+            self[key] = value
+
+    def pop(self, key: str) -> Any:
+        """Remove an entry and return it."""
+        entry = self[key]
+        del self._entries[key]
+        return entry
+
+    def clear(self) -> None:
+        """Remove all entries."""
+        self._entries.clear()
+
+
+class ModuleDict(_Dict):
     """A dict of modules, in the order of insertion.
 
     Examples
@@ -148,50 +235,16 @@ class ModuleDict(Module):
     (True, 'mean.weight')
     """
 
+    table = "_modules"
+
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
         super().__init__()
         self.update(modules)
 
-    def __getitem__(self, key: str) -> Module:
-        return self._modules[key]  # type: ignore[return-value]
-
-    def __setitem__(self, key: str, module: Module) -> None:
-        self.add_module(key, module)
-
-    def __delitem__(self, key: str) -> None:
-        del self._modules[key]
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._modules
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._modules.keys()
-
-    def values(self) -> Any:
-        """The modules."""
-        return self._modules.values()
-
-    def items(self) -> Any:
-        """Names and modules."""
-        return self._modules.items()
-
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add or replace several modules."""
-        for key, module in dict(modules).items():
-            self[key] = module
-
-    def pop(self, key: str) -> Module:
-        """Remove a module and return it."""
-        module = self[key]
-        del self[key]
-        return module
+    def _check(self, key: str, value: Any) -> Module:
+        if not isinstance(value, Module):
+            raise TypeError(f"ModuleDict: the entry {key!r} must be a Module, not a {type(value).__name__}")
+        return value
 
 
 class ParameterList(Module):
@@ -220,11 +273,11 @@ class ParameterList(Module):
         return list(self)[index]
 
     def __setitem__(self, index: int, parameter: Tensor) -> None:
-        self.register_parameter(str(range(len(self))[index]), _as_parameter(parameter))
+        self.register_parameter(str(range(len(self))[index]), _as_parameter("ParameterList", parameter))
 
     def append(self, parameter: Tensor) -> Self:
         """Add a parameter at the end."""
-        self.register_parameter(str(len(self)), _as_parameter(parameter))
+        self.register_parameter(str(len(self)), _as_parameter("ParameterList", parameter))
         return self
 
     def extend(self, parameters: Iterable[Tensor]) -> Self:
@@ -233,12 +286,44 @@ class ParameterList(Module):
             self.append(parameter)
         return self
 
-    def extra_repr(self) -> str:
-        """Return a line for each parameter."""
-        return "\n".join(f"({name}): Parameter {tensor.shape}" for name, tensor in self.named_parameters())
+    def __iadd__(self, parameters: Iterable[Tensor]) -> Self:
+        return self.extend(parameters)
+
+    def __repr__(self) -> str:
+        return _show_parameters(self)
 
 
-def _as_parameter(tensor: Any) -> Parameter:
+class ParameterDict(_Dict):
+    """A dict of parameters, in the order of insertion; plain tensors become parameters.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> from minigen import nn
+    >>> styles = nn.ParameterDict({"scale": minigen.ones(3), "shift": minigen.zeros(3)})
+    >>> [name for name, _ in styles.named_parameters()], styles["scale"].requires_grad
+    (['scale', 'shift'], True)
+    """
+
+    table = "_parameters"
+
+    def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None) -> None:
+        super().__init__()
+        self.update(parameters or ())
+
+    def _check(self, key: str, value: Any) -> Parameter:
+        return _as_parameter(type(self).__name__, value)
+
+    def __repr__(self) -> str:
+        return _show_parameters(self)
+
+
+def _as_parameter(owner: str, tensor: Any) -> Parameter:
     if not isinstance(tensor, Tensor):
-        raise TypeError(f"ParameterList: every entry must be a Tensor, not a {type(tensor).__name__}")
+        raise TypeError(f"{owner}: every entry must be a Tensor, not a {type(tensor).__name__}")
     return tensor if isinstance(tensor, Parameter) else Parameter(tensor.detach())
+
+
+def _show_parameters(container: Module) -> str:
+    lines = [f"  ({name}): Parameter of {p.dtype}, shape {p.shape}\n" for name, p in container.named_parameters()]
+    return f"{type(container).__name__}(\n{''.join(lines)})"

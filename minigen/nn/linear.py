@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import minigen.functional as F
@@ -12,6 +11,8 @@ from minigen.nn import init
 from minigen.nn.module import Module
 from minigen.nn.parameter import Parameter
 from minigen.tensor import Tensor
+
+MAX_AXES = 64  # of a NumPy array: how far back an axis can be counted
 
 
 class Linear(Module):
@@ -23,6 +24,8 @@ class Linear(Module):
         I and O, the lengths of the last axis of x and of y.
     bias : bool, default True
         Whether there is a b.
+    device, dtype : optional
+        Where the parameters lie, and their type; by default float32 on the CPU.
 
     Attributes
     ----------
@@ -41,12 +44,20 @@ class Linear(Module):
     weight: Parameter
     bias: Parameter | None
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
+        factory = {"device": device, "dtype": dtype}
         self.in_features = check_integer("Linear", "in_features", in_features)
         self.out_features = check_integer("Linear", "out_features", out_features)
-        self.weight = Parameter(empty(self.out_features, self.in_features))
-        self.register_parameter("bias", Parameter(empty(self.out_features)) if bias else None)
+        self.weight = Parameter(empty(self.out_features, self.in_features, **factory))
+        self.register_parameter("bias", Parameter(empty(self.out_features, **factory)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -74,7 +85,8 @@ class Flatten(Module):
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
+        self.start_dim = check_integer("Flatten", "start_dim", start_dim, low=-MAX_AXES)
+        self.end_dim = check_integer("Flatten", "end_dim", end_dim, low=-MAX_AXES)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the same elements with fewer axes."""
@@ -104,9 +116,12 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
         super().__init__()
-        if not isinstance(unflattened_size, (tuple, list)) or math.prod(unflattened_size) == 0:
+        if not isinstance(unflattened_size, (tuple, list)) or not unflattened_size:
             raise ValueError(f"Unflatten: unflattened_size must be a tuple of lengths, not {unflattened_size!r}")
-        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+        self.dim = check_integer("Unflatten", "dim", dim, low=-MAX_AXES)
+        self.unflattened_size = tuple(
+            check_integer("Unflatten", "a length of unflattened_size", n, low=-1) for n in unflattened_size
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the same elements with more axes."""

@@ -7,6 +7,7 @@ the tensors.  The names in a ``state_dict`` are PyTorch's, so weights travel bot
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
@@ -15,7 +16,7 @@ import numpy as np
 
 from minigen.backend import Array, find_device, to_device
 from minigen.nn.parameter import Parameter
-from minigen.tensor import RemovableHandle, Tensor, float32, float64
+from minigen.tensor import RemovableHandle, Tensor, float16, float32, float64
 
 # The three tables of a module, and what may stand in each.
 TABLES = {"_parameters": "an nn.Parameter", "_buffers": "a Tensor", "_modules": "an nn.Module"}
@@ -69,9 +70,11 @@ class Module:
     _non_persistent_buffers: set[str]
     _forward_pre_hooks: dict[Any, Callable]
     _forward_hooks: dict[Any, Callable]
+    _computed: dict[str, Callable[[Module], Tensor]]  # see minigen.nn.utils.parametrize
 
     def __init__(self) -> None:
         vars(self).update({table: {} for table in TABLES})
+        vars(self)["_computed"] = {}
         self._non_persistent_buffers = set()
         self._forward_pre_hooks, self._forward_hooks = {}, {}
         self.training = True
@@ -105,6 +108,11 @@ class Module:
     # --- attributes -----------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self).get("_computed", ()):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is computed from other parameters at each use, so it cannot be set; "
+                "change those, or call minigen.nn.utils.parametrize.remove_parametrizations first"
+            )
         home = self._home_of(name)
         if isinstance(value, Parameter):
             self._put("_parameters", name, value)
@@ -124,8 +132,12 @@ class Module:
         home = self._home_of(name)
         if home is not None:
             return vars(self)[home][name]
+        if name in vars(self).get("_computed", ()):
+            return self._computed[name](self)
         self._check_ready(name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        close = difflib.get_close_matches(name, [key for table in TABLES for key in vars(self)[table]], n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     def __delattr__(self, name: str) -> None:
         home = self._home_of(name)
@@ -136,7 +148,9 @@ class Module:
             self._non_persistent_buffers.discard(name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self), *(name for table in TABLES for name in vars(self).get(table, ()))})
+        return sorted(
+            {*object.__dir__(self), *(name for table in (*TABLES, "_computed") for name in vars(self).get(table, ()))}
+        )
 
     def _home_of(self, name: str) -> str | None:
         """Return which of the three tables holds this name, if any."""
@@ -274,6 +288,21 @@ class Module:
             module, walked = inner, f"{walked}.{name}"
         return module
 
+    def get_parameter(self, target: str) -> Parameter:
+        """Return the parameter of a dotted name; AttributeError if there is none."""
+        return self._get_member("get_parameter", "_parameters", target)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """Return the buffer of a dotted name; AttributeError if there is none."""
+        return self._get_member("get_buffer", "_buffers", target)
+
+    def _get_member(self, owner: str, table: str, target: str) -> Any:
+        path, _, name = target.rpartition(".")
+        member = vars(self.get_submodule(path))[table].get(name)
+        if member is None:
+            raise AttributeError(f"{owner}: {type(self).__name__} has no {table[1:-1]} {target!r}")
+        return member
+
     # --- storing --------------------------------------------------------------------------------------------
 
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
@@ -368,11 +397,12 @@ class Module:
             if parameter.grad is not None:
                 parameter.grad = None if set_to_none else parameter.grad.detach().zero_()
 
-    def to(self, *args: Any, device: str | None = None, dtype: Any = None) -> Self:
+    def to(self, *args: Any, device: str | None = None, dtype: Any = None, non_blocking: bool = False) -> Self:
         """Move to a device and/or convert to a floating-point dtype, in place.
 
         Both can be given by position or by name, or as a tensor that has them.  Parameters stay the same
-        objects, so an optimizer keeps working; integer buffers keep their dtype.
+        objects, so an optimizer keeps working; integer buffers keep their dtype.  ``non_blocking`` is accepted
+        for PyTorch's sake and ignored.
 
         Examples
         --------
@@ -386,7 +416,7 @@ class Module:
                 device, dtype = arg.device, arg.dtype
             elif isinstance(arg, str):
                 device = arg
-            else:
+            elif not isinstance(arg, bool):  # non_blocking, by position
                 dtype = arg
         if dtype is not None and np.dtype(dtype).kind != "f":
             raise TypeError(f"to: a module can only be converted to a floating-point dtype, not {np.dtype(dtype)}")
@@ -411,6 +441,10 @@ class Module:
     def double(self) -> Self:
         """Convert to float64."""
         return self.to(dtype=float64)
+
+    def half(self) -> Self:
+        """Convert to float16: half the memory to store; to compute with it takes a GPU."""
+        return self.to(dtype=float16)
 
     # --- showing --------------------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ derivative is zero wherever it exists.
 
 from __future__ import annotations
 
+import math
+
 from minigen.backend import array_module
 from minigen.engine import Function
 
@@ -58,6 +60,154 @@ class Log1p(Function):
         return grad / (self.inputs[0] + 1)
 
 
+class LogOfBase(Function):
+    """The logarithm to the base 2 or 10, by its NumPy name: log2, log10."""
+
+    def forward(self, x):
+        return getattr(array_module(x), self.name)(x)
+
+    def backward(self, grad):
+        return grad / (self.inputs[0] * math.log(float(self.name[3:])))
+
+
+class Sin(Function):
+    """The sine; its derivative is the cosine."""
+
+    def forward(self, x):
+        return array_module(x).sin(x)
+
+    def backward(self, grad):
+        return grad * self.inputs[0].cos()
+
+
+class Cos(Function):
+    """The cosine; its derivative is minus the sine."""
+
+    def forward(self, x):
+        return array_module(x).cos(x)
+
+    def backward(self, grad):
+        return -grad * self.inputs[0].sin()
+
+
+class Tan(_FromOutput):
+    """The tangent; its derivative is 1 + tan(x)**2."""
+
+    def forward(self, x):
+        return array_module(x).tan(x)
+
+    def backward(self, grad):
+        y = self.output
+        return grad * (1 + y * y)
+
+
+class Atan(Function):
+    """The inverse of the tangent; its derivative is 1 / (1 + x**2)."""
+
+    def forward(self, x):
+        return array_module(x).arctan(x)
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        return grad / (1 + x * x)
+
+
+class Sinh(Function):
+    """(exp(x) - exp(-x)) / 2; its derivative is cosh."""
+
+    def forward(self, x):
+        return array_module(x).sinh(x)
+
+    def backward(self, grad):
+        return grad * self.inputs[0].cosh()
+
+
+class Cosh(Function):
+    """(exp(x) + exp(-x)) / 2; its derivative is sinh."""
+
+    def forward(self, x):
+        return array_module(x).cosh(x)
+
+    def backward(self, grad):
+        return grad * self.inputs[0].sinh()
+
+
+# Cody 1969, erf on [0, 0.46875]: x * P(x**2) / Q(x**2); and erfc on [0.46875, 4]: exp(-x**2) * P(x) / Q(x).
+# Highest power first; the leading coefficient of each Q is 1.
+_ERF = (
+    (
+        1.85777706184603153e-1,
+        3.16112374387056560e0,
+        1.13864154151050156e2,
+        3.77485237685302021e2,
+        3.20937758913846947e3,
+    ),
+    (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
+)
+_ERFC = (
+    (
+        2.15311535474403846e-8,
+        5.64188496988670089e-1,
+        8.88314979438837594e0,
+        6.61191906371416295e1,
+        2.98635138197400131e2,
+        8.81952221241769090e2,
+        1.71204761263407058e3,
+        2.05107837782607147e3,
+        1.23033935479799725e3,
+    ),
+    (
+        1.0,
+        1.57449261107098347e1,
+        1.17693950891312499e2,
+        5.37181101862009858e2,
+        1.62138957456669019e3,
+        3.29079923573345963e3,
+        4.36261909014324716e3,
+        3.43936767414372164e3,
+        1.23033935480374942e3,
+    ),
+)
+
+
+def _polynomial(coefficients: tuple[float, ...], x):
+    """Horner's rule, in place."""
+    y = x * coefficients[0]
+    for c in coefficients[1:-1]:
+        y += c
+        y *= x
+    y += coefficients[-1]
+    return y
+
+
+class Erf(Function):
+    r"""The error function; its derivative is :math:`2 / \sqrt{\pi} \cdot e^{-x^2}`.
+
+    Two quotients of polynomials, one near 0 and one for the distance from 1; each element is given by the one in
+    whose range it lies.  Beyond 6 the result is 1 in float64, so x is cut off there and nothing overflows.
+
+    References
+    ----------
+    W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969), 631-637.
+    """
+
+    def forward(self, x):
+        xp = array_module(x)
+        x = xp.clip(x, -6, 6)
+        size = xp.abs(x)
+        square = x * x
+        p, q = (_polynomial(coefficients, square) for coefficients in _ERF)
+        inner = x * (p / q)
+        p, q = (_polynomial(coefficients, size) for coefficients in _ERFC)
+        outer = xp.copysign(1 - xp.exp(-square) * (p / q), x)
+        near = size <= 0.46875
+        return inner * near + outer * ~near  # by masks, not `where`: a mispredicted branch costs more
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        return grad * ((-x * x).exp() * (2 / math.sqrt(math.pi)))
+
+
 class Sqrt(_FromOutput):
     """The square root; its derivative at 0 is infinite."""
 
@@ -97,7 +247,8 @@ class Relu(_FromOutput):
     """max(x, 0); the derivative at 0 is 0.
 
     The gradient is multiplied by the mask: choosing by the mask (``where``) costs a mispredicted branch for
-    every other element.
+    every other element.  The price: an infinite gradient at a masked element gives NaN (infinity times 0), where
+    PyTorch gives 0.
     """
 
     def forward(self, x):
@@ -118,7 +269,10 @@ class Abs(Function):
 
 
 class Clamp(Function):
-    """x, not below ``min`` and not above ``max`` (None: no bound); the derivative on a bound is 1."""
+    """x, not below ``min`` and not above ``max`` (None: no bound); the derivative on a bound is 1.
+
+    As in `Relu`, the gradient is multiplied by masks, so that an infinite one beyond a bound gives NaN.
+    """
 
     def forward(self, x):
         return array_module(x).clip(x, self.min, self.max)
@@ -133,7 +287,7 @@ class Clamp(Function):
 
 
 class Step(Function):
-    """A piecewise constant function, by its NumPy name: sign, floor, ceil, round.  The derivative is 0."""
+    """A piecewise constant function, by its NumPy name: sign, floor, ceil, rint, trunc.  The derivative is 0."""
 
     def forward(self, x):
         return getattr(array_module(x), self.name)(x)

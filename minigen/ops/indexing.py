@@ -51,17 +51,19 @@ class PutItem(Function):
         return ()
 
 
-def _gather_index(xp, index, dim: int) -> tuple:
-    """Write "this index along dim, its own place along every other axis" as a NumPy index."""
-    places = xp.ogrid[tuple(slice(n) for n in index.shape)]
-    return tuple(index if axis == dim else place for axis, place in enumerate(places))
-
-
 class Gather(Function):
     """out[i][j] = x[index[i][j]][j] for dim = 0, and so on for the other axes."""
 
+    @staticmethod
+    def places(xp, index, dim: int) -> tuple:
+        """Write "this index along dim, its own place along every other axis" as a NumPy index."""
+        if index.ndim == 0:
+            return ()
+        places = xp.ogrid[tuple(slice(n) for n in index.shape)]
+        return tuple(index if axis == dim else place for axis, place in enumerate(places))
+
     def forward(self, x):
-        return x[_gather_index(array_module(x), self.index, self.dim)]
+        return x[self.places(array_module(x), self.index, self.dim)]
 
     def backward(self, grad):
         return ScatterAdd.apply(grad, dim=self.dim, index=self.index, shape=self.inputs[0].shape)
@@ -76,7 +78,7 @@ class ScatterAdd(Function):
     def forward(self, y):
         xp = array_module(y)
         out = xp.zeros(self.shape, y.dtype)
-        xp.add.at(out, _gather_index(xp, self.index, self.dim), y)
+        xp.add.at(out, Gather.places(xp, self.index, self.dim), y)
         return out
 
     def backward(self, grad):

@@ -1,6 +1,7 @@
-"""Sums and extrema over axes, and the softmax family.
+"""Sums, norms and extrema over axes, running sums, and the softmax family.
 
-``dim`` is a tuple of non-negative axes here: `minigen.tensor` has normalised it.
+What is composed of them (var, prod, the norms of every order) is in `minigen.ops.statistics`.  ``dim`` is a tuple
+of non-negative axes here (of `CumSum` one axis): who applies a function has normalised it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,52 @@ class Sum(Function):
 
     def reads(self):
         return ()
+
+
+class CumSum(Function):
+    """The running sum along the axis ``dim``: y[i] = x[0] + ... + x[i].
+
+    x[i] is in y[i] and all that follow, so the adjoint is the running sum from the other end.
+    """
+
+    def forward(self, x):
+        if x.ndim == 0:
+            return x.copy()
+        return x.cumsum(axis=self.dim, dtype=x.dtype if x.dtype.kind == "f" else "int64")
+
+    def backward(self, grad):
+        return grad.flip(self.dim).cumsum(self.dim).flip(self.dim) if grad.ndim else grad
+
+    def reads(self):
+        return ()
+
+
+class VectorNorm(Function):
+    r"""The norm of order p over the axes ``dim``: (sum abs(x)**p)**(1/p), for a finite p that is not 0.
+
+    With y the norm, its derivative is sign(x) * (abs(x) / y)**(p - 1).  Where y is 0 it has none, and 0 is
+    taken, as in PyTorch; also where x is 0 and p < 1.
+    """
+
+    def forward(self, x):
+        xp = array_module(x)
+        if self.p == 2:
+            return xp.sqrt((x * x).sum(axis=self.dim, keepdims=self.keepdim))
+        return (xp.abs(x) ** self.p).sum(axis=self.dim, keepdims=self.keepdim) ** (1 / self.p)
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        kept = _kept(x.shape, self.dim)
+        y, grad = self.output.reshape(kept), grad.reshape(kept)
+        zero = y == 0
+        scale = grad * ~zero / (y + zero) ** (self.p - 1)  # 0 where y is 0, and no 0 / 0 on the way
+        if self.p == 2:
+            return x * scale
+        zero = x == 0
+        return x.sign() * (x.abs() + zero) ** (self.p - 1) * scale
+
+    def reads(self):
+        return (0, -1)
 
 
 class _Extreme(Function):
@@ -62,6 +109,8 @@ class LogSumExp(Function):
 
     def forward(self, x):
         xp = array_module(x)
+        if x.size == 0:
+            return xp.log(xp.exp(x).sum(axis=self.dim, keepdims=self.keepdim))  # of nothing: -inf
         top = x.max(axis=self.dim, keepdims=True)
         top = xp.where(xp.isfinite(top), top, 0).astype(x.dtype)  # all -inf: shifting would give NaN
         total = top + xp.log(xp.exp(x - top).sum(axis=self.dim, keepdims=True))
@@ -80,6 +129,8 @@ class Softmax(Function):
     """exp(x) / sum(exp(x)) over the axis ``dim``."""
 
     def forward(self, x):
+        if x.size == 0:
+            return x.copy()
         e = array_module(x).exp(x - x.max(axis=self.dim, keepdims=True))
         e /= e.sum(axis=self.dim, keepdims=True)
         return e
@@ -96,6 +147,8 @@ class LogSoftmax(Function):
     """x - log(sum(exp(x))) over the axis ``dim``."""
 
     def forward(self, x):
+        if x.size == 0:
+            return x.copy()
         xp = array_module(x)
         y = x - x.max(axis=self.dim, keepdims=True)
         y -= xp.log(xp.exp(y).sum(axis=self.dim, keepdims=True))

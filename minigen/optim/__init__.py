@@ -1,10 +1,13 @@
-"""Optimisers: how parameters follow their gradients.
+"""Optimisers: how parameters follow their gradients, and schedules: how the learning rate follows the steps.
 
 One file a family; `Optimizer` holds all that they share.
 """
 
+from minigen.optim import lr_scheduler
+from minigen.optim.adagrad import Adagrad
 from minigen.optim.adam import Adam, AdamW
 from minigen.optim.optimizer import Optimizer
+from minigen.optim.rmsprop import RMSprop
 from minigen.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigen.backend import Array, array_module, to_device
-from minigen.engine import enable_grad
+from minigen.modes import enable_grad
 from minigen.tensor import Tensor
 
 Group = dict[str, Any]
@@ -39,6 +39,8 @@ class Optimizer:
         Each with "params" and all options; changing an option there takes effect with the next step.
     state : dict of Tensor to dict
         What the formula remembers about each parameter.
+    stepped : bool
+        Whether `step` has been called: schedules look at it.
 
     Raises
     ------
@@ -52,6 +54,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
+        self.stepped = False
         owner = type(self).__name__
         if isinstance(params, Tensor):
             raise TypeError(f"{owner}: params must be a list of tensors, not a single one; write [parameter]")
@@ -73,7 +76,7 @@ class Optimizer:
             raise TypeError(f'{owner}: a parameter group is a dict with the key "params", not {param_group!r}')
         params = param_group["params"]
         params = [params] if isinstance(params, Tensor) else list(params)
-        unknown = set(param_group) - {"params", "name", *self.defaults}
+        unknown = set(param_group) - {"params", "name", "initial_lr", *self.defaults}
         if unknown:
             raise ValueError(f"{owner}: unknown options {sorted(unknown)}; there are {sorted(self.defaults)}")
         known = {id(p) for group in self.param_groups for p in group["params"]}
@@ -130,6 +133,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        self.stepped = True
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:

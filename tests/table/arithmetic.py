@@ -21,6 +21,10 @@ def near_but_apart(d):
     return a, a + d.away(2, 3, 4)
 
 
+def sub_three(t, a, b):
+    return t.sub(a, b, alpha=3)
+
+
 ROWS = [
     binary("add", lambda a, b: a + b, (arithmetic.Add,), lambda a, b: a + b),
     binary("sub", lambda a, b: a - b, (arithmetic.Sub,), lambda a, b: a - b),
@@ -55,6 +59,12 @@ ROWS = [
         near_but_apart,
         lambda t, a, b: t.minimum(a, b),
     ),
+    binary("add (alpha)", lambda a, b: a.add(b, alpha=2.5), (), lambda a, b: a + 2.5 * b),
+    binary("sub (alpha)", lambda a, b: minigen.sub(a, b, alpha=3), (), lambda a, b: a - 3 * b, torch=sub_three),
+    binary("lerp", lambda a, b: a.lerp(b, 0.3), (), lambda a, b: 0.7 * a + 0.3 * b),
+    binary("lerp (far)", lambda a, b: a.lerp(b, 0.8), (), lambda a, b: 0.2 * a + 0.8 * b),
+    binary("clamp (tensor)", lambda a, b: a.clamp(min=b), (arithmetic.Where,), max, near_but_apart),
+    binary("clamp (max tensor)", lambda a, b: a.clamp(max=b), (arithmetic.Where,), min, near_but_apart),
     Row(
         "where",
         lambda c, a, b: minigen.where(c, a, b),

@@ -22,6 +22,10 @@ def away(d):
     return (d.away(2, 3, 4),)
 
 
+def gentle(d):
+    return (d.rng.uniform(-1.0, 1.0, (2, 3, 4)),)
+
+
 def off_integers(d):
     return (d.rng.integers(-3, 3, (2, 3, 4)) + d.rng.uniform(0.1, 0.4, (2, 3, 4)),)
 
@@ -38,9 +42,22 @@ ROWS = [
     unary("expm1", lambda x: x.expm1(), (elementwise.Expm1,), lambda v: math.exp(v) - 1),
     unary("log", lambda x: x.log(), (elementwise.Log,), math.log, positive),
     unary("log1p", lambda x: x.log1p(), (elementwise.Log1p,), lambda v: math.log(1 + v), positive),
+    unary("log2", lambda x: x.log2(), (elementwise.LogOfBase,), lambda v: math.log(v) / math.log(2), positive),
+    unary("log10", lambda x: x.log10(), (elementwise.LogOfBase,), lambda v: math.log(v) / math.log(10), positive),
+    unary("sin", lambda x: x.sin(), (elementwise.Sin,), math.sin),
+    unary("cos", lambda x: x.cos(), (elementwise.Cos,), math.cos),
+    unary("tan", lambda x: x.tan(), (elementwise.Tan,), lambda v: math.sin(v) / math.cos(v), gentle),
+    unary("atan", lambda x: x.atan(), (elementwise.Atan,), lambda v: math.atan2(v, 1)),
+    unary("sinh", lambda x: x.sinh(), (elementwise.Sinh,), lambda v: (math.exp(v) - math.exp(-v)) / 2),
+    unary("cosh", lambda x: x.cosh(), (elementwise.Cosh,), lambda v: (math.exp(v) + math.exp(-v)) / 2),
+    unary("erf", lambda x: x.erf(), (elementwise.Erf,), math.erf),
+    unary("erf (near 0)", lambda x: x.erf(), (elementwise.Erf,), math.erf, lambda d: (d.normal(3, 4) / 5,)),
+    unary("erf (far out)", lambda x: x.erf(), (elementwise.Erf,), math.erf, lambda d: (2 + d.positive(3, 4),)),
+    unary("nan_to_num", lambda x: (1 / x).nan_to_num(), (), lambda v: 1 / v, away),
     unary("sqrt", lambda x: x.sqrt(), (elementwise.Sqrt,), math.sqrt, positive),
     unary("abs", lambda x: x.abs(), (elementwise.Abs,), lambda v: v if v > 0 else -v, away),
     unary("sign", lambda x: x.sign(), (elementwise.Step,), lambda v: math.copysign(1, v), away),
+    unary("trunc", lambda x: x.trunc(), (elementwise.Step,), lambda v: float(int(v)), off_integers),
     unary("floor", lambda x: x.floor(), (elementwise.Step,), math.floor, off_integers),
     unary(
         "clamp",

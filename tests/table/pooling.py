@@ -3,18 +3,21 @@
 import numpy as np
 
 import minigen.nn.functional as F
+from minigen import Tensor
+from minigen.backend import to_device
 from minigen.checks import reference
 from minigen.functional import pool
+from minigen.functional.axis_map import MapAxis
 from minigen.functional.windows import Geometry
 from table.row import Draw, Row
 
 
-def pooling(name, covers, title, shape, **options):
+def pooling(name, covers, title, shape, slow=None, **options):
     return Row(
         f"{name} ({title})",
         lambda x: getattr(F, name)(x, **options),
         lambda d: (d.distinct(*shape),),
-        lambda x: getattr(reference, name)(x, **options),
+        slow or (lambda x: getattr(reference, name)(x, **options)),
         covers,
         lambda t, x: getattr(t.nn.functional, name)(x, **options),
         batched=(0,),
@@ -54,6 +57,39 @@ def spread_evenly(y):
             if inside(*place):
                 result[place] += float(value) * 0.25
     return result
+
+
+def along_the_height(name, **options):
+    """The pooling of signals as that of images one pixel wide."""
+    pairs = {key: value if key.endswith(("mode", "pad")) else (value, FLAT[key]) for key, value in options.items()}
+    return lambda x: getattr(reference, name)(x[..., None], **pairs)[..., 0]
+
+
+FLAT = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
+
+
+def cut(f, *output_size):
+    """Adaptive pooling of images, or of signals (as images one pixel wide) where there is one number."""
+    if len(output_size) == 2:
+        return lambda x: reference.adaptive_pool2d(f, x, output_size)
+    return lambda x: reference.adaptive_pool2d(f, x[..., None], (*output_size, 1))[..., 0]
+
+
+def mean(numbers):
+    return sum(numbers) / len(numbers)
+
+
+def unpooling(title, shape, size, pixels, **options):
+    """`pixels` of the result, as many as a channel of the input has, are the same in all channels."""
+    indices = np.broadcast_to(np.reshape(pixels, shape[2:]), shape).copy()
+    return Row(
+        f"max_unpool2d ({title})",
+        lambda y: F.max_unpool2d(y, Tensor(indices[: len(y)]).to(y.device), **options),
+        lambda d: (d.normal(*shape),),
+        lambda y: reference.max_unpool2d(y, indices, size),
+        torch=lambda t, y: t.nn.functional.max_unpool2d(y, t.tensor(indices), **options),
+        batched=(0,),
+    )
 
 
 ROWS = [
@@ -99,16 +135,59 @@ ROWS = [
         ceil_mode=True,
         count_include_pad=False,
     ),
+    pooling(
+        "avg_pool2d",
+        (pool.AvgPool2d,),
+        "another divisor",
+        (2, 2, 5, 4),
+        lambda x: reference.avg_pool2d(x, 2, 1) * 4 / 3,
+        kernel_size=2,
+        stride=1,
+        divisor_override=3,
+    ),
+    pooling(
+        "max_pool1d",
+        (pool.MaxPool2d,),
+        "all options",
+        (2, 3, 8),
+        along_the_height("max_pool2d", kernel_size=3, stride=2, padding=1, dilation=2, ceil_mode=True),
+        kernel_size=3,
+        stride=2,
+        padding=1,
+        dilation=2,
+        ceil_mode=True,
+    ),
+    pooling(
+        "avg_pool1d",
+        (pool.AvgPool2d,),
+        "all options",
+        (2, 3, 8),
+        along_the_height("avg_pool2d", kernel_size=3, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
+        kernel_size=3,
+        stride=2,
+        padding=1,
+        ceil_mode=True,
+        count_include_pad=False,
+    ),
+    pooling("adaptive_avg_pool2d", (MapAxis,), "5x7 to 3x4", (2, 2, 5, 7), cut(mean, 3, 4), output_size=(3, 4)),
+    pooling("adaptive_avg_pool2d", (MapAxis,), "enlarging", (2, 1, 2, 4), cut(mean, 3, 4), output_size=(3, None)),
+    pooling("adaptive_avg_pool2d", (), "global", (2, 3, 3, 4), cut(mean, 1, 1), output_size=1),
+    pooling("adaptive_avg_pool1d", (MapAxis,), "7 to 3", (2, 3, 7), cut(mean, 3), output_size=3),
+    pooling("adaptive_max_pool2d", (), "5x7 to 3x4", (2, 2, 5, 7), cut(max, 3, 4), output_size=(3, 4)),
+    pooling("adaptive_max_pool2d", (), "global", (2, 3, 3, 4), cut(max, 1, 1), output_size=1),
+    pooling("adaptive_max_pool1d", (), "7 to 3", (2, 3, 7), cut(max, 3), output_size=3),
+    unpooling("2x2", (2, 3, 2, 3), (4, 6), [0, 9, 4, 18, 13, 23], kernel_size=2),
+    unpooling("a given size", (2, 1, 2, 2), (5, 6), [7, 3, 24, 29], kernel_size=2, stride=3, output_size=(5, 6)),
     Row(
         "take at maxima",
-        lambda x: pool.TakeAtMaxima.apply(x, where=TAPS, **POOL_OPTIONS),
+        lambda x: pool.TakeAtMaxima.apply(x, where=to_device(TAPS, x.device), **POOL_OPTIONS),
         lambda d: (d.normal(*POOLED_IMAGE),),
         lambda x: reference.moved(x, POOLED, lambda n, c, i, j: pixel(n, c, i, j, TAPS[n, i, j, c])),
         (pool.TakeAtMaxima,),
     ),
     Row(
         "put at maxima",
-        lambda y: pool.PutAtMaxima.apply(y, where=TAPS, **POOL_OPTIONS),
+        lambda y: pool.PutAtMaxima.apply(y, where=to_device(TAPS, y.device), **POOL_OPTIONS),
         lambda d: (d.normal(*POOLED),),
         lambda y: reference.added(y, POOLED_IMAGE, lambda n, c, i, j: pixel(n, c, i, j, TAPS[n, i, j, c])),
         (pool.PutAtMaxima,),

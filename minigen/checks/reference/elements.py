@@ -91,6 +91,25 @@ def added(y: Array, shape: tuple[int, ...], target: Callable[..., tuple]) -> Arr
     return result
 
 
+def einsum(terms: list[str], result: str, *arrays) -> Array:
+    """Loop over all values of all letters; each product is added where the result's letters point.
+
+    An axis of length 1 is repeated.  Letters only: no ellipsis.
+    """
+    lengths: dict[str, int] = {}
+    for term, x in zip(terms, arrays, strict=True):
+        for letter, n in zip(term, x.shape, strict=True):
+            lengths[letter] = max(n, lengths.get(letter, 1))
+    total = np.zeros([lengths[letter] for letter in result])
+    for values in np.ndindex(*lengths.values()):
+        at = dict(zip(lengths, values, strict=True))
+        product = 1.0
+        for term, x in zip(terms, arrays, strict=True):
+            product *= float(x[tuple(0 if n == 1 else at[letter] for letter, n in zip(term, x.shape, strict=True))])
+        total[tuple(at[letter] for letter in result)] += product
+    return total
+
+
 def matmul(a, b):
     """Row times column; leading dimensions broadcast, a vector is a row on the left and a column on the right."""
     left = a[np.newaxis, :] if a.ndim == 1 else a

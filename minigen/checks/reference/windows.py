@@ -138,3 +138,73 @@ def upsample_nearest(x, scale_factor):
         for a, b in np.ndindex(down, right):
             result[n, c, i * down + a, j * right + b] = float(x[n, c, i, j])
     return result
+
+
+def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """`conv2d` of images that are one pixel wide: x (N, C, L), weight (O, C / groups, K)."""
+    y = conv2d(x[..., None], weight[..., None], bias, (stride, 1), (padding, 0), (dilation, 1), groups)
+    return y[..., 0]
+
+
+def conv_transpose1d(y, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """`conv_transpose2d` of images that are one pixel wide."""
+    geometry = (stride, 1), (padding, 0), (output_padding, 0), groups, (dilation, 1)
+    return conv_transpose2d(y[..., None], weight[..., None], bias, *geometry)[..., 0]
+
+
+def _columns(shape, kernel_size, dilation, padding, stride):
+    """Every number of every window: its index in the columns, and the index of the pixel that it looks at or None."""
+    (n_images, channels, *image), kernel = shape, _pair(kernel_size)
+    starts = [_starts(*axis) for axis in zip(image, kernel, _pair(stride), _pair(padding), _pair(dilation))]
+    down, right = _pair(dilation)
+    for n, c, k, m in np.ndindex(n_images, channels, *kernel):
+        for window, (i, j) in enumerate((i, j) for i in starts[0] for j in starts[1]):
+            row, column = i + k * down, j + m * right
+            inside = 0 <= row < image[0] and 0 <= column < image[1]
+            yield (n, (c * kernel[0] + k) * kernel[1] + m, window), (n, c, row, column) if inside else None
+
+
+def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
+    """Every window of x as a column."""
+    pairs = list(_columns(x.shape, kernel_size, dilation, padding, stride))
+    result = np.zeros([1 + max(index[axis] for index, _ in pairs) for axis in range(3)])
+    for index, pixel in pairs:
+        result[index] = 0.0 if pixel is None else float(x[pixel])
+    return result
+
+
+def fold(columns, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    """Every number of every column goes back to its pixel."""
+    height, width = _pair(kernel_size)
+    result = np.zeros((columns.shape[0], columns.shape[1] // (height * width), *_pair(output_size)))
+    for index, pixel in _columns(result.shape, kernel_size, dilation, padding, stride):
+        if pixel is not None:
+            result[pixel] += float(columns[index])
+    return result
+
+
+def max_unpool2d(y, indices, size):
+    """Zeros, but for the numbers of y at the pixels that the indices count; the last one stays."""
+    result = np.zeros((*y.shape[:2], *size))
+    for n, c, i, j in np.ndindex(*y.shape):
+        row, column = divmod(int(indices[n, c, i, j]), size[1])
+        result[n, c, row, column] = float(y[n, c, i, j])
+    return result
+
+
+def adaptive_pool2d(f, x, output_size):
+    """Apply f to the list of numbers in each of `output_size` windows: all pixels with a part in it."""
+    result = np.zeros((*x.shape[:2], *output_size))
+    for n, c, i, j in np.ndindex(*result.shape):
+        window = [
+            float(x[n, c, row, column])
+            for row, column in np.ndindex(*x.shape[2:])
+            if _overlap(row, x.shape[2], i, output_size[0]) and _overlap(column, x.shape[3], j, output_size[1])
+        ]
+        result[n, c, i, j] = f(window)
+    return result
+
+
+def _overlap(pixel, pixels, part, parts) -> bool:
+    """True if the interval [pixel, pixel + 1] / pixels shares more than a point with [part, part + 1] / parts."""
+    return pixel * parts < (part + 1) * pixels and part * pixels < (pixel + 1) * parts
