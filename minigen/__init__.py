@@ -21,7 +21,11 @@ from minigen.creation import *  # noqa: F403
 from minigen.dtypes import float16, float32, float64, int8, int16, int32, int64, promote_types, uint8
 from minigen.engine import Function, grad
 from minigen.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from minigen.namespace import *  # noqa: F403
+from minigen.namespace.choosing import *  # noqa: F403
+from minigen.namespace.pointwise import *  # noqa: F403
+from minigen.namespace.products import *  # noqa: F403
+from minigen.namespace.reductions import *  # noqa: F403
+from minigen.namespace.shapes import *  # noqa: F403
 from minigen.tensor import Tensor, result_type
 
 bool, half, float, double, int, long = (

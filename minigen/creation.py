@@ -161,6 +161,7 @@ def eye(
     n: int, m: int | None = None, dtype: Any = float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """The identity matrix, (n, m)."""
+    n, m = _shape("eye", (n, n if m is None else m))
     return _finish(np.eye(n, m, dtype=dtype or float32), device, requires_grad)
 
 
@@ -185,29 +186,30 @@ def linspace(
     start: float, end: float, steps: int, dtype: Any = float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """``steps`` numbers at equal distances, both ends included."""
+    _shape("linspace", (steps,))
     return _finish(np.linspace(start, end, steps, dtype=dtype or float32), device, requires_grad)
 
 
-def _like(name: str, x: Tensor, dtype: Any, requires_grad: bool) -> Tensor:
+def _like(name: str, x: Tensor, dtype: Any, device: str | None, requires_grad: bool) -> Tensor:
     if not isinstance(x, Tensor):
         raise TypeError(f"{name}: a Tensor is wanted, not {type(x).__name__}")
     make = getattr(array_module(x.array), name)
-    return Tensor(make(x.array, dtype=dtype or x.dtype), requires_grad=requires_grad)
+    return _finish(make(x.array, dtype=dtype or x.dtype), device or x.device, requires_grad)
 
 
 def zeros_like(input: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Zeros of another tensor's shape, dtype, memory layout and device."""
-    return _like("zeros_like", input, dtype, requires_grad)
+    return _like("zeros_like", input, dtype, device, requires_grad)
 
 
 def ones_like(input: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Ones of another tensor's shape, dtype, memory layout and device."""
-    return _like("ones_like", input, dtype, requires_grad)
+    return _like("ones_like", input, dtype, device, requires_grad)
 
 
 def empty_like(input: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Uninitialised memory of another tensor's shape, dtype, layout and device."""
-    return _like("empty_like", input, dtype, requires_grad)
+    return _like("empty_like", input, dtype, device, requires_grad)
 
 
 def full_like(

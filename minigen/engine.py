@@ -424,6 +424,8 @@ def _freed(call: Function) -> RuntimeError:
 
 
 def _check_gradient(g: Tensor, x: Tensor, source: str) -> None:
+    if isinstance(g, list):
+        raise TypeError(f"{source} returned a list; return one Tensor, or a tuple with one for each input")
     if not hasattr(g, "array"):
         raise TypeError(
             f"{source} returned a {type(g).__name__} where a Tensor is wanted: "
@@ -432,8 +434,20 @@ def _check_gradient(g: Tensor, x: Tensor, source: str) -> None:
     if g.shape != x.shape or g.dtype != x.dtype:
         raise RuntimeError(
             f"{source} returned a gradient of shape {g.shape} and dtype {g.dtype} "
-            f"for an input of shape {x.shape} and dtype {x.dtype}; the two must agree"
+            f"for an input of shape {x.shape} and dtype {x.dtype}; the two must agree{_remedy(g, x)}"
         )
+
+
+def _remedy(g: Tensor, x: Tensor) -> str:
+    """What probably went wrong with a gradient's shape or dtype."""
+    if g.shape == x.shape:
+        return f": cast it, grad.to({x.dtype})"
+    if g.shape == x.shape[::-1]:
+        return ": it is transposed, .mT turns it"
+    padded = (1,) * (len(g.shape) - len(x.shape)) + tuple(x.shape)
+    if len(padded) == len(g.shape) and all(n in (1, m) for n, m in zip(padded, g.shape, strict=True)):
+        return ": forward broadcasts this input, so its gradient is summed over the repeats, grad.sum_to_size(x.shape)"
+    return ""
 
 
 def _is_private(grad: Tensor, others: Iterable[Tensor | None]) -> bool:

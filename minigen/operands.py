@@ -62,6 +62,8 @@ def as_operand(name: str, x: Any, like: Tensor) -> Tensor:
 def operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
     """Two tensors that NumPy combines with PyTorch's result, or an error that names the operation."""
     if not is_tensor(a):
+        if not is_tensor(b):
+            raise TypeError(f"{name}: one of the two must be a Tensor, not {type(a).__name__} and {type(b).__name__}")
         a = as_operand(name, a, b)
     elif not is_tensor(b):
         b = as_operand(name, b, a)

@@ -1,5 +1,6 @@
 """Pictures of tensors: grids of images, animations, curves; the two functions of ``torchvision.utils`` first.
 
+The drawn graph of a tensor, `graph`, stands in `minigen.drawing` and is offered here too.
 Everything here ends in a file or in a tensor that is ready for one, and every file is written whole or not at
 all.  Matplotlib and Pillow are imported inside the functions: training without pictures needs neither.  No
 function touches Matplotlib's global state, so a notebook's own figures are left alone.
@@ -20,7 +21,7 @@ import numpy as np
 
 from minigen.creation import from_numpy
 from minigen.data.files import atomic_write
-from minigen.drawing import Drawing, graph
+from minigen.drawing import graph as graph
 from minigen.tensor import Tensor
 
 # Okabe and Ito's palette, which colour-blind eyes tell apart; its yellow and black are left out.

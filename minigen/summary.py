@@ -22,17 +22,26 @@ from minigen.functional.conv import Conv2d, Conv2dWeight, ConvTranspose2d
 from minigen.functional.linear import Linear
 from minigen.modes import Observer, no_grad, observing
 from minigen.nn.module import Module
+from minigen.ops.einsum import Einsum
 from minigen.ops.matmul import MatMul
 from minigen.tensor import Tensor, float32
 
+
+def _lengths(equation: str, inputs: tuple[Tensor, ...]) -> dict[str, int]:
+    """The length of the axis that each letter stands for."""
+    terms = equation.partition("->")[0].split(",")
+    return {letter: n for term, x in zip(terms, inputs, strict=True) for letter, n in zip(term, x.shape, strict=True)}
+
+
 # How many products each kind of call adds up, from its inputs and its output.  Biases are not counted, nor are zeros
 # of a padding taken out; a transposed convolution multiplies each pixel that it is given with a kernel.
-MULTIPLY_ADDS: dict[type[Function], Callable[[tuple[Tensor, ...], Tensor], int]] = {
-    Conv2d: lambda inputs, y: y.numel() * math.prod(inputs[1].shape[1:]),
-    ConvTranspose2d: lambda inputs, y: inputs[0].numel() * math.prod(inputs[1].shape[1:]),
-    Conv2dWeight: lambda inputs, y: inputs[1].numel() * math.prod(y.shape[1:]),
-    Linear: lambda inputs, y: y.numel() * inputs[1].shape[1],
-    MatMul: lambda inputs, y: y.numel() * inputs[0].shape[-1],
+MULTIPLY_ADDS: dict[type[Function], Callable[[Any, tuple[Tensor, ...], Tensor], int]] = {
+    Conv2d: lambda call, inputs, y: y.numel() * math.prod(inputs[1].shape[1:]),
+    ConvTranspose2d: lambda call, inputs, y: inputs[0].numel() * math.prod(inputs[1].shape[1:]),
+    Conv2dWeight: lambda call, inputs, y: inputs[1].numel() * math.prod(y.shape[1:]),
+    Linear: lambda call, inputs, y: y.numel() * inputs[1].shape[1],
+    MatMul: lambda call, inputs, y: y.numel() * inputs[0].shape[-1],
+    Einsum: lambda call, inputs, y: (len(inputs) - 1) * math.prod(_lengths(call.equation, inputs).values()),
 }
 
 
@@ -230,7 +239,7 @@ class _Recorder(Observer):
         layer = self.stack[-1]
         count = MULTIPLY_ADDS.get(type(call))
         if count:
-            layer.multiply_adds += count(inputs, output)
+            layer.multiply_adds += count(call, inputs, output)
         share = array_module(output.array).may_share_memory
         if not (call.view and share(output.array, inputs[0].array)):
             layer.activation_bytes += output.numel() * output.element_size()

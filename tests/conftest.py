@@ -15,7 +15,6 @@ os.environ["MPLBACKEND"] = "Agg"
 
 import hypothesis
 import pytest
-import standin
 
 import minigen
 from minigen.engine import Function
@@ -113,6 +112,8 @@ def device(request):
             pytest.skip("no GPU that CuPy can use: the stand-in alone speaks for it")
         yield "cuda"
         return
+    import standin  # here, because tests/ is not on everybody's path who uses this file
+
     with standin.installed() as name:
         yield name
 

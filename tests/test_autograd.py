@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minigen
-from minigen import autograd, nn
+from minigen import autograd, nn, plot
 
 F64 = minigen.float64
 WITH_VECTOR = ["vjp", "jvp", "vhp", "hvp"]
@@ -409,3 +409,31 @@ class TestCheckpoint:
         plain = peak(net)
         few = peak(lambda t: autograd.checkpoint_sequential(net, 6, t))
         assert plain > 32 and few < 20, (plain, few)
+
+
+# ---- on a device ----------------------------------------------------------------------------------------------
+
+
+class TestOnADevice:
+    def test_everything_stays_there(self, device):
+        x = minigen.tensor(numbers(3)).to(device).requires_grad_()
+        for name in ("jacobian", "hessian"):
+            assert getattr(autograd, name)(lambda t: (t**3).sum(), x).device == device
+        for name in WITH_VECTOR:
+            assert getattr(autograd, name)(lambda t: (t**3).sum(), x, None if name == "vjp" else x)[1].device == device
+
+    def test_checkpoints_and_anomalies(self, device):
+        net = small_net().to(device)
+        x = minigen.tensor(numbers(6, 4)).to(device).requires_grad_()
+        with autograd.detect_anomaly():
+            autograd.checkpoint(net, x).sum().backward()
+            assert net[1].num_batches_tracked.item() == 1
+            with pytest.raises(RuntimeError, match=r"Log made a NaN.*NaN in \d+ of 24"):
+                x.log()
+        plain, again = (train_step(net, run, x)[1] for run in (net, lambda t: autograd.checkpoint(net, t)))
+        np.testing.assert_allclose(again, plain, rtol=1e-10)
+
+    def test_summary_and_drawing(self, device):
+        net = small_net().to(device)
+        assert minigen.summary(net, (6, 4)).multiply_adds == 6 * (4 * 8 + 8 * 2)
+        assert len(plot.graph(net(minigen.ones(6, 4, dtype=F64).to(device)) * 2, net).boxes) > 5

@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 import pytest
+import table
 
 import minigen
 from minigen import Function, Tensor
@@ -342,6 +343,24 @@ def test_cause_of_a_higher_order_is_named(name):
     assert f"below order {order} are right" in str(error)
 
 
+class HasShortcut(Function):
+    """A copy, whose backward is wrong and whose shortcut on arrays is right."""
+
+    def forward(self, x):
+        return x.copy()
+
+    def backward(self, grad):
+        return -grad
+
+    def backward_arrays(self, grad):
+        return (grad,)
+
+
+def test_the_backward_is_looked_at_and_not_its_shortcut():
+    (diagnosis,) = failure(check_gradients, HasShortcut.apply, X).diagnoses
+    assert diagnosis.cause == "sign"
+
+
 def test_a_detach_in_the_backward_of_backward_is_seen_at_order_3_only():
     how = HIGHER["an adjoint that detaches"][2]
     check_gradients(lambda x: Loses.apply(x, how=how), X, order=2)
@@ -478,6 +497,14 @@ def test_a_wrong_gradient_at_a_kink_is_still_wrong():
     assert error.diagnoses[0].cause == "factor"
     assert error.report.moved[0].indices == ((0,),)
     assert "stands on a kink" in str(error)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(1, 31))
+def test_right_functions_give_no_false_alarm(seed):
+    """More than 300 rows with 30 seeds each: 10,000 checks."""
+    for row in table.ROWS:
+        assert not check_gradients(row.f, *row.arrays(seed), order=2, seed=seed, name=row.name).failures
 
 
 def test_steep_functions_are_judged_by_smaller_steps():

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import minigen
-from minigen import Function, enable_grad, grad, is_grad_enabled, no_grad
+from minigen import Function, enable_grad, grad, is_grad_enabled, no_grad, plot
+from minigen.checks import check_gradients
 
 
 def leaf(*values, dtype=minigen.float64):
@@ -965,12 +966,35 @@ class TestRefusals:
             (lambda g: (g, g.sum()), r"Custom.*\(\).*\(2,\)"),
             (lambda g: (g, g.float()), r"Custom.*float32.*float64"),
             (lambda g: (g, g.array), r"Custom.*ndarray.*Tensor"),
+            (lambda g: (g, [g]), r"Custom.*list; return one Tensor, or a tuple"),
         ],
-        ids=["too few", "too many", "shape", "scalar", "dtype", "array"],
+        ids=["too few", "too many", "shape", "scalar", "dtype", "array", "list"],
     )
     def test_returned_gradients_are_checked_naming_the_function(self, returned, words):
         with pytest.raises((RuntimeError, TypeError), match=words):
             self.apply(returned)
+
+    @pytest.mark.parametrize(
+        ("shape", "returned", "remedy"),
+        [
+            ((4, 1), lambda g: minigen.ones(4, 3), r"broadcasts this input.*grad\.sum_to_size\(x\.shape\)"),
+            ((3,), lambda g: minigen.ones(5, 3), r"grad\.sum_to_size\(x\.shape\)"),
+            ((2, 3), lambda g: minigen.ones(3, 2), r"transposed, \.mT"),
+            ((2, 3), lambda g: g.double(), r"grad\.to\(float32\)"),
+            ((2, 3), lambda g: minigen.ones(2, 4), "the two must agree$"),
+        ],
+        ids=["broadcast", "repeated", "transposed", "dtype", "unknown"],
+    )
+    def test_a_remedy_for_a_wrong_gradient(self, shape, returned, remedy):
+        class Custom(Function):
+            def forward(self, x):
+                return x * 1
+
+            def backward(self, g):
+                return returned(g)
+
+        with pytest.raises(RuntimeError, match=remedy):
+            Custom.apply(minigen.ones(shape, requires_grad=True)).sum().backward()
 
     def test_a_forgotten_return_in_backward(self):
         with pytest.raises(RuntimeError, match=r"Custom\.backward returned None.*return.*\(None, None\)"):
@@ -1081,6 +1105,57 @@ class TestRefusals:
         y.sum().backward()
         assert (y.dtype, a.grad.dtype, b.grad.dtype) == (minigen.float64, minigen.float32, minigen.float64)
         assert a.grad.tolist() == [3.0, 4.0] and b.grad.tolist() == [1.0, 2.0]
+
+
+class Scale(Function):
+    """Somebody's own function, with an option, outside of the package: factor * x**2."""
+
+    def forward(self, x):
+        return self.factor * x * x
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        return grad * x * (2 * self.factor)
+
+
+class WrongScale(Scale):
+    """The same with a gradient that is right at first order only: it keeps an array of forward's."""
+
+    def forward(self, x):
+        self.slope = 2 * self.factor * x
+        return self.factor * x * x
+
+    def backward(self, grad):
+        return grad * minigen.Tensor(self.slope)
+
+
+class TestOwnFunctions:
+    """What is written outside of minigen has all that a function of its own has."""
+
+    def test_gradients_of_any_order(self):
+        x = leaf(3.0)
+        y = Scale.apply(x, factor=2.0) * x  # 2 x**3
+        for expected in (54.0, 36.0, 12.0):
+            (y,) = grad(y.sum(), x, create_graph=True)
+            assert y.tolist() == pytest.approx([expected])
+
+    def test_the_checks_take_it(self):
+        x = minigen.tensor([0.5, -1.5, 2.0], dtype=minigen.float64)
+        check_gradients(lambda t: Scale.apply(t, factor=2.0), x)
+        with pytest.raises(AssertionError):
+            check_gradients(lambda t: WrongScale.apply(t, factor=2.0), x)
+
+    def test_it_is_drawn_with_its_options(self):
+        box = plot.graph(Scale.apply(leaf(1.0), factor=2.5)).boxes[1]
+        assert (box.title, box.lines) == ("Scale", ("factor=2.5",))
+
+    def test_in_a_checkpoint_and_under_detect_anomaly(self):
+        x = leaf(3.0)
+        with minigen.autograd.detect_anomaly():
+            minigen.autograd.checkpoint(lambda t: Scale.apply(t, factor=2.0), x).sum().backward()
+            with pytest.raises(RuntimeError, match="Scale made an infinity"):
+                Scale.apply(leaf(1e200), factor=1.0)
+        assert x.grad.tolist() == [12.0]
 
 
 class TestShortcut:

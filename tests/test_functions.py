@@ -368,6 +368,12 @@ def test_numpys_scalars_as_options_change_nothing(row, numpy_options, made_dtype
     assert_same(found, gradients_of(row.f, tensors))
 
 
+@every_row
+def test_float16_is_kept(row):
+    y, gradients = gradients_of(row.f, tensors_of(row.arrays(), np.float16))
+    assert {x.dtype for x in (y, *gradients) if x is not None} == {np.dtype(np.float16)}
+
+
 # ---- memory layouts ---------------------------------------------------------------------------------------------
 
 

@@ -195,6 +195,7 @@ LONG = minigen.tensor([0, 1])
         (lambda x: x.diagonal(0, 1, 1), ValueError, r"diagonal.*twice"),
         (lambda x: minigen.diag(x.reshape(1, 3, 4)), ValueError, r"diag.*\(1, 3, 4\)"),
         (lambda x: minigen.diag_embed(x[0, 0]), ValueError, r"diag_embed"),
+        (lambda x: minigen.diag_embed(x, 0, 1, 1), ValueError, r"diag_embed.*twice"),
         (lambda x: x[0].trace(), ValueError, r"trace.*\(4,\)"),
         (lambda x: x.repeat_interleave(LONG, 0), ValueError, r"repeat_interleave: repeats \[0, 1\].*3"),
         (lambda x: x.repeat_interleave(-1), ValueError, r"repeat_interleave.*-1"),

@@ -288,21 +288,13 @@ def test_double_makes_float64_of_everything(case):
     assert dtypes_of([*layer.float().parameters(), *layer.buffers()]) <= {"float32"}
 
 
-@cases_with(lambda case: "dtype" in inspect.signature(LAYERS[case.cls]).parameters)
+@cases_with(lambda case: case.make_with is None and any(True for _ in case.make(nn).parameters()))
 def test_dtype_and_device_say_how_the_parameters_are_made(case):
     layer = case.make(nn, dtype=minigen.float64, device="cpu")
-    assert dtypes_of([*layer.parameters(), *layer.buffers()]) == {"float64"}
+    assert dtypes_of([*layer.parameters(), *layer.buffers()]) <= {"float64"}  # a norm may have none of either
     assert call(layer, tensors_of(arrays_of(case))).dtype == minigen.float64
     with pytest.raises((TypeError, RuntimeError, ValueError), match="int64"):
         case.make(nn, dtype=minigen.int64)
-
-
-def test_every_layer_with_parameters_takes_dtype_and_device():
-    own = {case.cls for case in CASES if not case.make_with and any(True for _ in case.make(nn).parameters())}
-    missing = [
-        name for name in sorted(own) if not {"device", "dtype"} <= set(inspect.signature(LAYERS[name]).parameters)
-    ]
-    assert missing == []
 
 
 # --- learning -----------------------------------------------------------------------------------------------

@@ -93,6 +93,13 @@ class TestNumbers:
 
         assert summary(Attention(), (2, 5, 3)).multiply_adds == 2 * (5 * 3 * 5 + 5 * 5 * 3)
 
+    def test_einsum(self):
+        class Scores(nn.Module):
+            def forward(self, x):
+                return minigen.einsum("bic,bjc->bij", x, x)
+
+        assert summary(Scores(), (2, 5, 3)).multiply_adds == 2 * 5 * 5 * 3
+
     def test_views_take_no_memory(self):
         assert summary(nn.Flatten(), (2, 3, 4)).activation_bytes == 0
         assert summary(nn.Tanh(), (2, 3, 4)).activation_bytes == 96

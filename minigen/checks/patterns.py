@@ -315,10 +315,8 @@ def overwritten(case: Case) -> Finding | None:
     y = case.output
     parts = (case.grad_outputs[0].ravel()[:, None] * case.jacobian).reshape(*y.shape, -1)
     parts = np.where(np.abs(parts) > 1e-9 * np.abs(parts).max(initial=0), parts, 0.0)
-    for axes in ((), (1,), (-1,), (0,)):
-        if axes and y.ndim <= max(axes):
-            continue
-        grouped = parts.sum(axis=tuple(a if a >= 0 else y.ndim + a for a in axes))
+    for axes in ((), *((axis,) for axis in {1, y.ndim - 1, 0} if 0 <= axis < y.ndim)):  # one loop may sum over channels
+        grouped = parts.sum(axis=axes)
         grouped = grouped.reshape(-1, case.x.size)
         there = grouped != 0
         count = there.sum(0)

@@ -201,7 +201,10 @@ def _statistic(words: str, axes: tuple[int, ...], case: Case) -> Finding:
     what = {
         "a constant": ("a mean (or sum)", "the term of the mean: it is missing, or its 1/N is"),
         "a multiple of the input": ("a norm, variance or sum of squares", "the term of the norm (or a penalty on x)"),
-        "a multiple of the output": ("a normaliser, as the sum in softmax", "the term of the normaliser"),
+        "a multiple of the output": (
+            "a normaliser (softmax's sum, a norm, a standard deviation)",
+            "the term of the normaliser",
+        ),
     }.get(words, ("a mean or a variance", "the terms of mean and variance: one is missing, or its 1/N is"))
     return Finding(
         "statistic",

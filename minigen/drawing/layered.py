@@ -20,7 +20,7 @@ BOX_GAP = 18.0  # between two neighbours in a row
 Size = tuple[float, float]
 
 
-@dataclass
+@dataclass(eq=False)
 class Item:
     """Something that takes a place in a row: a box, the label of an edge, or a point where an edge passes."""
 
@@ -29,8 +29,8 @@ class Item:
     row: int
     x: float = 0.0  # of its centre
     y: float = 0.0
-    above: list[Item] = field(default_factory=list)
-    below: list[Item] = field(default_factory=list)
+    above: list[Item] = field(default_factory=list, repr=False)
+    below: list[Item] = field(default_factory=list, repr=False)
     weight: float = 1.0  # how much it resists being moved aside, and draws its neighbours
 
     def overlaps(self, other: Item) -> bool:

@@ -89,15 +89,16 @@ def check_number(owner: str, name: str, value: Any, low: float, high: float = fl
     return float(value)
 
 
-def check_integer(owner: str, name: str, value: Any, low: int = 1) -> int:
-    """Return ``value`` as an int; raise ValueError unless it is an integer ``>= low`` (True is none)."""
+def check_integer(owner: str, name: str, value: Any, low: int | None = 1) -> int:
+    """Return ``value`` as an int; raise ValueError unless it is an integer (True is none), ``>= low`` or any (None)."""
     try:
         number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = None
-    if number is None or number < low:
+    if number is None or (low is not None and number < low):
+        bound = "" if low is None else f" >= {low}"
         hint = f" (for a layer without bias write bias={value})" if isinstance(value, bool) else ""
-        raise ValueError(f"{owner}: {name} must be an integer >= {low}, not {value!r}{hint}")
+        raise ValueError(f"{owner}: {name} must be an integer{bound}, not {value!r}{hint}")
     return number
 
 

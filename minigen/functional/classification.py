@@ -205,9 +205,11 @@ def _check_labels(owner: str, input: Tensor, target: Tensor, ignore_index: int) 
     if target.dtype.kind not in "iu":
         raise TypeError(f"{owner}: target must be class indices (integers), not {target.dtype}; use .long()")
     if target.shape != positions:
+        one_hot = f"one-hot labels become indices by target.argmax(dim={dim})"
+        axis_too_many = target.ndim == input.ndim and target.shape[dim] == 1
         raise ValueError(
             f"{owner}: for input {input.shape} the target must be class indices of shape {positions}, "
-            f"not {target.shape}; one-hot labels become indices by target.argmax(dim={dim})"
+            f"not {target.shape}; {f'drop the axis of length 1 by target.squeeze({dim})' if axis_too_many else one_hot}"
         )
     if not on_host(target):
         return

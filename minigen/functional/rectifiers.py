@@ -37,7 +37,7 @@ class Elu(Function):
         """Multiply by scale, or by height rate exp(rate x): taken from x, as y + height would cancel far left."""
         (x,) = self.inputs
         slope = (x.clamp(max=0) * self.rate).exp() * (self.height * self.rate)
-        return grad * ((x > 0) * self.scale + slope * (x <= 0))
+        return grad * ((x > 0).to(x.dtype) * self.scale + slope * (x <= 0))
 
 
 class Hardtanh(Function):

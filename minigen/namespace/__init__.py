@@ -4,11 +4,8 @@ Most only call the method, and accept a number or an array where PyTorch does; t
 where, einsum) are at home here.
 """
 
-from minigen.namespace import choosing, pointwise, products, reductions, shapes
 from minigen.namespace.choosing import *  # noqa: F403
 from minigen.namespace.pointwise import *  # noqa: F403
 from minigen.namespace.products import *  # noqa: F403
 from minigen.namespace.reductions import *  # noqa: F403
 from minigen.namespace.shapes import *  # noqa: F403
-
-__all__ = [*choosing.__all__, *pointwise.__all__, *products.__all__, *reductions.__all__, *shapes.__all__]

@@ -225,7 +225,7 @@ class GLU(_Activation):
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
-        self.dim = check_axis("GLU", dim)
+        self.dim = check_integer("GLU", "dim", dim, low=None)
 
 
 class Tanh(_Activation):
@@ -279,7 +279,7 @@ class Softmax(_Activation):
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
-        self.dim = None if dim is None else check_axis("Softmax", dim)
+        self.dim = None if dim is None else check_integer("Softmax", "dim", dim, low=None)
 
 
 class LogSoftmax(_Activation):
@@ -289,7 +289,7 @@ class LogSoftmax(_Activation):
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
-        self.dim = None if dim is None else check_axis("LogSoftmax", dim)
+        self.dim = None if dim is None else check_integer("LogSoftmax", "dim", dim, low=None)
 
 
 class Softmax2d(Module):
@@ -307,10 +307,3 @@ class Softmax2d(Module):
         if input.ndim not in (3, 4):
             raise ValueError(f"Softmax2d: input {input.shape} must be (N, C, H, W) or (C, H, W)")
         return F.softmax(input, -3)
-
-
-def check_axis(owner: str, dim: int) -> int:
-    """Return ``dim``; raise ValueError unless it is an integer, whose range the input will decide."""
-    if isinstance(dim, bool) or not isinstance(dim, int):
-        raise ValueError(f"{owner}: dim must be an integer, not {dim!r}")
-    return dim

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
+
+import numpy as np
 
 import minigen.functional as F
 from minigen.creation import ones, tensor, zeros
@@ -33,6 +36,8 @@ class FeatureNorm(Module):
         momentum: float | None,
         affine: bool,
         track_running_stats: bool,
+        device: str | None,
+        dtype: Any,
         bias: bool,
     ) -> None:
         super().__init__()
@@ -47,12 +52,15 @@ class FeatureNorm(Module):
                 stacklevel=3,
             )
         self.affine, self.track_running_stats = bool(affine), bool(track_running_stats)
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            raise TypeError(f"{name}: dtype must be one of floating-point numbers, not {np.dtype(dtype)}")
+        factory: dict[str, Any] = {"device": device, "dtype": dtype}
         for parameter, wanted in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(parameter, Parameter(ones(self.num_features)) if wanted else None)
+            self.register_parameter(parameter, Parameter(ones(self.num_features, **factory)) if wanted else None)
         tracked = self.track_running_stats
-        self.register_buffer("running_mean", zeros(self.num_features) if tracked else None)
-        self.register_buffer("running_var", ones(self.num_features) if tracked else None)
-        self.register_buffer("num_batches_tracked", tensor(0, dtype=int64) if tracked else None)
+        self.register_buffer("running_mean", zeros(self.num_features, **factory) if tracked else None)
+        self.register_buffer("running_var", ones(self.num_features, **factory) if tracked else None)
+        self.register_buffer("num_batches_tracked", tensor(0, dtype=int64, device=device) if tracked else None)
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
@@ -118,10 +126,12 @@ class _PlainBatchNorm(_BatchNorm):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise; in training by the batch's own statistics, which the running ones then follow."""
@@ -143,6 +153,10 @@ class BatchNorm1d(_PlainBatchNorm):
         Whether there are a weight and a bias for each channel.
     track_running_stats : bool, default True
         Without them evaluation uses the batch's own statistics too.
+    device : str, optional
+        Where the tensors are, by default "cpu".
+    dtype : dtype, optional
+        Of floating-point numbers, by default float32.
     bias : bool, default True
         By keyword: whether there is a bias beside the weight.
 
@@ -198,7 +212,7 @@ class ConditionalBatchNorm2d(_BatchNorm):
         C.
     num_classes : int
         K.
-    eps, momentum, track_running_stats
+    eps, momentum, track_running_stats, device, dtype
         As for `BatchNorm1d`.
 
     Attributes
@@ -232,11 +246,14 @@ class ConditionalBatchNorm2d(_BatchNorm):
         eps: float = 1e-5,
         momentum: float | None = 0.1,
         track_running_stats: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
     ) -> None:
-        super().__init__(num_features, eps, momentum, False, track_running_stats, bias=False)
+        super().__init__(num_features, eps, momentum, False, track_running_stats, device, dtype, bias=False)
         self.num_classes = check_integer("ConditionalBatchNorm2d", "num_classes", num_classes)
-        self.weight = Parameter(ones(self.num_classes, self.num_features))
-        self.bias = Parameter(zeros(self.num_classes, self.num_features))
+        shape = self.num_classes, self.num_features
+        self.weight = Parameter(ones(shape, device=device, dtype=dtype))
+        self.bias = Parameter(zeros(shape, device=device, dtype=dtype))
 
     def forward(self, input: Tensor, labels: Tensor) -> Tensor:
         """Normalise images (N, C, H, W) over the batch; scale and shift each as its class (N,) says."""

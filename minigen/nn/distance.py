@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import minigen.functional as F
-from minigen.functional.arguments import check_number
+from minigen.functional.arguments import check_integer, check_number
 from minigen.nn.module import Module
 from minigen.tensor import Tensor
 
@@ -21,7 +21,8 @@ class CosineSimilarity(Module):
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
-        self.dim, self.eps = dim, check_number("CosineSimilarity", "eps", eps, low=0.0)
+        self.dim = check_integer("CosineSimilarity", "dim", dim, low=None)
+        self.eps = check_number("CosineSimilarity", "eps", eps, low=0.0)
 
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
         """Compare two tensors of vectors."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import minigen.functional as F
 from minigen.functional.arguments import check_integer, check_number, check_tensor
@@ -26,10 +27,12 @@ class _InstanceNorm(FeatureNorm):
         momentum: float | None = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
+        device: str | None = None,
+        dtype: Any = None,
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise each channel of each image; one image without a batch does as well."""
@@ -71,6 +74,10 @@ class InstanceNorm1d(_InstanceNorm):
         Whether there are a weight and a bias for each channel.
     track_running_stats : bool, default False
         Whether evaluation uses the statistics seen in training instead of each sample's own.
+    device : str, optional
+        Where the tensors are, by default "cpu".
+    dtype : dtype, optional
+        Of floating-point numbers, by default float32.
     bias : bool, default True
         By keyword: whether there is a bias beside the weight.
 
@@ -128,6 +135,10 @@ class AdaptiveInstanceNorm2d(Module):
         The length of a style vector.
     eps : float, default 1e-5
         Added to the variance.
+    device : str, optional
+        Where the tensors are, by default "cpu".
+    dtype : dtype, optional
+        Of floating-point numbers, by default float32.
 
     Attributes
     ----------
@@ -148,12 +159,19 @@ class AdaptiveInstanceNorm2d(Module):
     (2, 3, 4, 4)
     """
 
-    def __init__(self, num_features: int, style_features: int, eps: float = 1e-5) -> None:
+    def __init__(
+        self,
+        num_features: int,
+        style_features: int,
+        eps: float = 1e-5,
+        device: str | None = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         self.num_features = check_integer("AdaptiveInstanceNorm2d", "num_features", num_features)
         self.style_features = check_integer("AdaptiveInstanceNorm2d", "style_features", style_features)
         self.eps = check_number("AdaptiveInstanceNorm2d", "eps", eps, low=0.0)
-        self.affine = Linear(self.style_features, 2 * self.num_features)
+        self.affine = Linear(self.style_features, 2 * self.num_features, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

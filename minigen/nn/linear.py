@@ -12,8 +12,6 @@ from minigen.nn.module import Module
 from minigen.nn.parameter import Parameter
 from minigen.tensor import Tensor
 
-MAX_AXES = 64  # of a NumPy array: how far back an axis can be counted
-
 
 class Linear(Module):
     """y = x W^T + b, over the last axis of x.
@@ -85,8 +83,8 @@ class Flatten(Module):
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
-        self.start_dim = check_integer("Flatten", "start_dim", start_dim, low=-MAX_AXES)
-        self.end_dim = check_integer("Flatten", "end_dim", end_dim, low=-MAX_AXES)
+        self.start_dim = check_integer("Flatten", "start_dim", start_dim, low=None)
+        self.end_dim = check_integer("Flatten", "end_dim", end_dim, low=None)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the same elements with fewer axes."""
@@ -118,7 +116,7 @@ class Unflatten(Module):
         super().__init__()
         if not isinstance(unflattened_size, (tuple, list)) or not unflattened_size:
             raise ValueError(f"Unflatten: unflattened_size must be a tuple of lengths, not {unflattened_size!r}")
-        self.dim = check_integer("Unflatten", "dim", dim, low=-MAX_AXES)
+        self.dim = check_integer("Unflatten", "dim", dim, low=None)
         self.unflattened_size = tuple(
             check_integer("Unflatten", "a length of unflattened_size", n, low=-1) for n in unflattened_size
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import minigen.functional as F
-from minigen.functional.arguments import check_choice, check_number
+from minigen.functional.arguments import check_choice, check_integer, check_number
 from minigen.functional.reduction import REDUCTIONS, check_positive
 from minigen.nn.module import Module
 from minigen.tensor import Tensor
@@ -127,7 +127,7 @@ class NLLLoss(_Loss):
 
     def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction, weight=weight)
-        self.ignore_index = ignore_index
+        self.ignore_index = check_integer(type(self).__name__, "ignore_index", ignore_index, low=None)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Compare log-probabilities with class indices."""
@@ -146,7 +146,7 @@ class CrossEntropyLoss(_Loss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(reduction, weight=weight)
-        self.ignore_index = ignore_index
+        self.ignore_index = check_integer(type(self).__name__, "ignore_index", ignore_index, low=None)
         self.label_smoothing = check_number("CrossEntropyLoss", "label_smoothing", label_smoothing, 0.0, 1.0)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import minigen.functional as F
 from minigen.creation import ones, zeros
@@ -19,9 +20,11 @@ class _Affine(Module):
     weight: Parameter | None
     bias: Parameter | None
 
-    def _register_affine(self, shape: tuple[int, ...], weight: bool, bias: bool) -> None:
-        self.register_parameter("weight", Parameter(ones(shape)) if weight else None)
-        self.register_parameter("bias", Parameter(zeros(shape)) if bias else None)
+    def _register_affine(
+        self, shape: tuple[int, ...], weight: bool, bias: bool, device: str | None, dtype: Any
+    ) -> None:
+        self.register_parameter("weight", Parameter(ones(shape, device=device, dtype=dtype)) if weight else None)
+        self.register_parameter("bias", Parameter(zeros(shape, device=device, dtype=dtype)) if bias else None)
 
     def reset_parameters(self) -> None:
         """Set weight 1 and bias 0."""
@@ -52,6 +55,10 @@ class LayerNorm(_Affine):
         Whether there are a weight and a bias for each element.
     bias : bool, default True
         Whether there is a bias beside the weight.
+    device : str, optional
+        Where the tensors are, by default "cpu".
+    dtype : dtype, optional
+        Of floating-point numbers, by default float32.
 
     Attributes
     ----------
@@ -79,12 +86,15 @@ class LayerNorm(_Affine):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape("LayerNorm", normalized_shape)
         self.eps = check_number("LayerNorm", "eps", eps, low=0.0)
         self.elementwise_affine = bool(elementwise_affine)
-        self._register_affine(self.normalized_shape, self.elementwise_affine, self.elementwise_affine and bool(bias))
+        with_bias = self.elementwise_affine and bool(bias)
+        self._register_affine(self.normalized_shape, self.elementwise_affine, with_bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (..., *normalized_shape)."""
@@ -109,6 +119,10 @@ class RMSNorm(_Affine):
         Added to the mean square; by default the distance from 1 to the next number of the input's dtype.
     elementwise_affine : bool, default True
         Whether there is a weight for each element.
+    device : str, optional
+        Where the tensors are, by default "cpu".
+    dtype : dtype, optional
+        Of floating-point numbers, by default float32.
 
     Attributes
     ----------
@@ -127,13 +141,18 @@ class RMSNorm(_Affine):
     """
 
     def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape("RMSNorm", normalized_shape)
         self.eps = None if eps is None else check_number("RMSNorm", "eps", eps, low=0.0)
         self.elementwise_affine = bool(elementwise_affine)
-        self._register_affine(self.normalized_shape, self.elementwise_affine, False)
+        self._register_affine(self.normalized_shape, self.elementwise_affine, False, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (..., *normalized_shape)."""
@@ -157,6 +176,10 @@ class GroupNorm(_Affine):
         Added to the variance.
     affine : bool, default True
         Whether there are a weight and a bias for each channel.
+    device : str, optional
+        Where the tensors are, by default "cpu".
+    dtype : dtype, optional
+        Of floating-point numbers, by default float32.
     bias : bool, default True
         By keyword: whether there is a bias beside the weight.
 
@@ -181,7 +204,15 @@ class GroupNorm(_Affine):
     """
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, bias: bool = True
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_groups = check_integer("GroupNorm", "num_groups", num_groups)
@@ -189,7 +220,7 @@ class GroupNorm(_Affine):
         if self.num_channels % self.num_groups:
             raise ValueError(f"GroupNorm: num_groups={num_groups} does not divide num_channels={num_channels}")
         self.eps, self.affine = check_number("GroupNorm", "eps", eps, low=0.0), bool(affine)
-        self._register_affine((self.num_channels,), self.affine, self.affine and bool(bias))
+        self._register_affine((self.num_channels,), self.affine, self.affine and bool(bias), device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (N, C, ...)."""

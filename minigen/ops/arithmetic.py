@@ -146,7 +146,7 @@ class _Extremum(Function):
     def backward(self, grad):
         a, b = self.inputs
         needs_a, needs_b = self.needs_input_grad
-        tie = (a == b) * 0.5
+        tie = (a == b).to(a.dtype) * 0.5
         return (
             (grad * (self.first_wins(a, b) + tie)).sum_to_size(a.shape) if needs_a else None,
             (grad * (self.first_wins(b, a) + tie)).sum_to_size(b.shape) if needs_b else None,

@@ -21,7 +21,7 @@ from minigen.ops.indexing import Gather, GetItem, PutItem, ScatterAdd
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """Along ``dim`` take the elements that ``index`` names."""
     if integer_index("gather", index).ndim + x.ndim == 1:  # one of the two has no axes: it counts as a vector
-        return x.reshape(1).gather(dim, index.reshape(1)).reshape(index.shape) if index.numel() else x.reshape(-1)[:0]
+        return x.reshape(-1).gather(dim, index.reshape(-1)).reshape(index.shape)
     axis, chosen = gather_index("gather", x, dim, index)
     if index.numel() == 0:
         return x.flatten().narrow(0, 0, 0).reshape(index.shape)

@@ -108,16 +108,18 @@ def diagonal(x: Tensor, offset: int, dim1: int, dim2: int) -> Tensor:
     """The elements x[i, i + offset] of two axes, along a new last axis."""
     first, second = all_axes("diagonal", (dim1, dim2), x.ndim)
     x = x.movedim((first, second), (-2, -1))
-    return GetItem.apply(x, index=_diagonal_places(x, *x.shape[-2:], offset))
+    rows, columns = x.shape[-2:]
+    return GetItem.apply(x, index=_diagonal_places(x, rows, columns, offset))
 
 
 def diag_embed(x: Tensor, offset: int, dim1: int, dim2: int) -> Tensor:
     """The last axis as a diagonal of matrices that are 0 elsewhere: the adjoint of `diagonal`."""
     if x.ndim == 0:
         raise ValueError("diag_embed: a tensor without axes has no diagonal to fill; use reshape(1)")
+    first, second = all_axes("diag_embed", (dim1, dim2), x.ndim + 1)
     side = x.shape[-1] + abs(offset)
     places = _diagonal_places(x, side, side, offset)
-    return PutItem.apply(x, index=places, shape=(*x.shape[:-1], side, side)).movedim((-2, -1), (dim1, dim2))
+    return PutItem.apply(x, index=places, shape=(*x.shape[:-1], side, side)).movedim((-2, -1), (first, second))
 
 
 def diag(x: Tensor, offset: int) -> Tensor:

@@ -89,7 +89,7 @@ ROWS = [
         (MapAxis,),
     ),
     padding("one axis", (2, 3, 4), (1, 2), value=0.5),
-    padding("adding and cropping", (2, 2, 4, 5), (-1, 2, 1, -2)),
+    padding("adding and cropping", (2, 2, 4, 5), (-1, 2, 1, -2), value=0.5),
     padding("all axes", (2, 2, 3), (1, 0, 0, 1, 0, 0)),
     padding("image", (2, 2, 3, 4), (2, 1, 0, 2), "reflect"),
     padding("signal, cropping", (2, 2, 5), (3, -1), "reflect"),

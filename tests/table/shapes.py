@@ -182,7 +182,7 @@ ROWS = [
     ),
     moving(
         "one_hot (times a matrix)",
-        lambda x: F.one_hot(minigen.tensor(PICK_ROWS), 3).to(x.dtype) @ x,
+        lambda x: F.one_hot(minigen.tensor(PICK_ROWS, device=x.device), 3).to(x.dtype) @ x,
         (),
         (4, 4),
         lambda i, j: (PICK_ROWS[i], j),
@@ -207,7 +207,6 @@ ROWS = [
             ),
             (),
             lambda t, x, name=name, shift=shift: getattr(x, name)(shift),
-            batched=(0,),
         )
         for name, keep in (("tril", operator.le), ("triu", operator.ge))
         for shift in (0, 2, -1)
@@ -219,7 +218,6 @@ ROWS = [
         lambda x: reference.added(x, (len(x), 4, 4), lambda b, i: (b, i + 1, i)),
         (indexing.PutItem,),
         lambda t, x: x.diag_embed(-1),
-        batched=(0,),
     ),
     Row(
         "diag",

@@ -89,7 +89,6 @@ from minigen.checks.reference.windows import (
     max_pool2d,
     max_unpool2d,
     unfold,
-    upsample_nearest,
 )
 
 __all__ = [
@@ -167,6 +166,5 @@ __all__ = [
     "ssim",
     "tanh",
     "unfold",
-    "upsample_nearest",
     "variance",
 ]

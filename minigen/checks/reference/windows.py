@@ -130,16 +130,6 @@ def _pool(f, x, kernel_size, stride, padding, dilation, ceil_mode):
     return result
 
 
-def upsample_nearest(x, scale_factor):
-    """Every pixel becomes a block of `scale_factor` (an integer or a pair) equal pixels."""
-    down, right = _pair(scale_factor)
-    result = np.zeros((*x.shape[:2], x.shape[2] * down, x.shape[3] * right))
-    for n, c, i, j in np.ndindex(*x.shape):
-        for a, b in np.ndindex(down, right):
-            result[n, c, i * down + a, j * right + b] = float(x[n, c, i, j])
-    return result
-
-
 def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """`conv2d` of images that are one pixel wide: x (N, C, L), weight (O, C / groups, K)."""
     y = conv2d(x[..., None], weight[..., None], bias, (stride, 1), (padding, 0), (dilation, 1), groups)

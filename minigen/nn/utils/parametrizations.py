@@ -17,7 +17,7 @@ from minigen.arguments import one_axis
 from minigen.functional.arguments import check_integer, check_number
 from minigen.functional.rescale import normalize
 from minigen.modes import no_grad
-from minigen.nn.conv import ConvTranspose2d
+from minigen.nn.conv import ConvTranspose1d, ConvTranspose2d
 from minigen.nn.module import Module
 from minigen.nn.utils.parametrize import register_parametrization
 from minigen.tensor import Tensor
@@ -57,7 +57,7 @@ def divide_by_sigma(weight: Tensor, u: Tensor, v: Tensor, dim: int) -> Tensor:
 def output_axis(module: Module, dim: int | None, ndim: int) -> int:
     """Return the axis of a layer's weight that counts its outputs: the second in a transposed convolution."""
     if dim is None:
-        dim = 1 if isinstance(module, ConvTranspose2d) else 0
+        dim = 1 if isinstance(module, (ConvTranspose1d, ConvTranspose2d)) else 0
     return one_axis("spectral_norm", dim, ndim)
 
 
