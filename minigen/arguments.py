@@ -68,6 +68,6 @@ def fill_shape(old: Shape, shape: Shape, name: str = "reshape") -> tuple[int, ..
         elif -1 in shape:
             why = f"{total} is no multiple of {known}" if known else "-1 could be any number beside a length of 0"
         else:
-            why = f"which has {known}; one length may be -1: it is computed"
-        raise ValueError(f"{name}: {old} has {total} elements and does not fit {tuple(shape)}: {why}")
+            why = f"that takes {known}; one length may be -1: it is computed"
+        raise ValueError(f"{name}: {old} has {total} elements and does not fill {tuple(shape)}: {why}")
     return shape

@@ -19,12 +19,32 @@ from minigen.dtypes import KINDS, number_dtype, promote_types
 
 Tensor = Any  # this floor must not know the class; see the opening paragraph
 
+# Whose values people hand over, and how they become tensors.
+_LIBRARIES = {
+    "numpy": ("NumPy's ", "minigen.from_numpy(array)"),
+    "PIL": ("Pillow's ", "minigen.data.transforms.ToTensor()(image)"),
+    "torch": ("PyTorch's ", "minigen.from_numpy(tensor.numpy())"),
+}
 _PLAIN = (bool, int, float, np.ndarray, np.generic)
 
 
 def is_tensor(x: Any) -> bool:
     """True for a Tensor, told by its attributes."""
     return hasattr(x, "_wrap")
+
+
+def given(name: str, x: Any) -> Tensor:
+    """Return x if it is a Tensor: what the function ``name`` is about."""
+    if not is_tensor(x):
+        raise not_a_tensor(name, "input", x)
+    return x
+
+
+def not_a_tensor(owner: str, name: str, value: Any) -> TypeError:
+    """The error for an argument that should be a Tensor; it says how a value of this kind becomes one."""
+    library = type(value).__module__.split(".")[0]
+    whose, remedy = _LIBRARIES.get(library, ("", "minigen.tensor(data)"))
+    return TypeError(f"{owner}: {name} must be a Tensor, not {whose}{type(value).__name__}; make one with {remedy}")
 
 
 # --- two tensors --------------------------------------------------------------------------------------------
@@ -217,7 +237,12 @@ def _index_part(x: Tensor, part: Any) -> Any:
         raise IndexError(f"a tensor is indexed by integers, slices, None, ... and integer or bool tensors, not {kind}")
     if part.ndim == 0 and part.dtype.kind != "b":
         return int(part)
-    return part.array
+    here, there = device_of(x.array), device_of(part.array)
+    if here == there:
+        return part.array
+    if there != "cpu":
+        raise RuntimeError(f"index: the tensor is on {here}, but the index is on {there}; move one of them with .to()")
+    return to_device(part.array, here)
 
 
 def _show(index: tuple) -> str:

@@ -279,7 +279,10 @@ class Tensor:
     def item(self) -> Any:
         """The only element as a Python number."""
         if self.array.size != 1:
-            raise RuntimeError(f"item() wants a tensor of one element, but this one has shape {self.shape}")
+            raise RuntimeError(
+                f"item() wants a tensor of one element, but this one has shape {self.shape}; index it, reduce it "
+                "(.mean()), or take all elements with .tolist()"
+            )
         return self.array.item()
 
     def tolist(self) -> Any:

@@ -213,3 +213,10 @@ def test_every_generator_draws_alike(name, device):
     drawn = system.to(device).sample(3, noise.to(device))
     assert drawn.device == device
     assert_near(to_array(drawn), expected, 1e-5, name)
+
+
+def test_an_index_may_lie_on_the_host_but_not_on_another_device(device):
+    x, rows = minigen.arange(6.0).reshape(3, 2), minigen.tensor([2, 0])
+    assert x.to(device)[rows].cpu().tolist() == x[rows].tolist() == x.to(device)[rows.to(device)].cpu().tolist()
+    with pytest.raises(RuntimeError, match=r"index: the tensor is on cpu, but the index is on .*\.to\(\)"):
+        x[rows.to(device)]

@@ -301,6 +301,7 @@ def test_interpolate_is_that_of_torch(torch, x, target):
 
 @given(images(), pairs(1, 12) | st.floats(0.3, 3.2), st.booleans(), st.booleans())
 @example(np.arange(6.0).reshape(1, 1, 3, 2), 1, True, False)  # one pixel has no corners to align
+@example(np.arange(2.0).reshape(1, 1, 1, 2), 1.25, False, False)  # the size stays
 def test_every_mode_of_interpolate_is_that_of_torch(torch, x, target, corners, recompute):
     by = {"size": target}
     if isinstance(target, float):
@@ -311,6 +312,8 @@ def test_every_mode_of_interpolate_is_that_of_torch(torch, x, target, corners, r
         mine, theirs = Tensor(x).requires_grad_(), torch.tensor(x, requires_grad=True)
         y, wanted = F.interpolate(mine, **options), torch.nn.functional.interpolate(theirs, **options)
         assert close(y, wanted)
+        if mode == "bicubic" and y.shape == x.shape:
+            continue  # PyTorch's backward copies the gradient here, though its forward has not copied the pixels
         seed = np.random.default_rng(0).standard_normal(y.shape)
         wanted = torch.autograd.grad(wanted, theirs, torch.tensor(seed))[0]
         assert close(minigen.grad(y, mine, Tensor(seed))[0], wanted)

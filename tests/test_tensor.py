@@ -790,3 +790,10 @@ class TestOperators:
             4.5397868702434395e-05, rel=1e-14
         )
         assert minigen.tensor([-20.0]).sigmoid().item() == pytest.approx(2.0611536e-09, rel=1e-6)
+
+
+@pytest.mark.parametrize("f", [minigen.exp, minigen.neg, minigen.sum, minigen.flatten, minigen.sort])
+@pytest.mark.parametrize("value", [2.0, [1.0], np.ones(2)], ids=["number", "list", "array"])
+def test_functions_of_the_namespace_want_tensors(f, value):
+    with pytest.raises(TypeError, match=rf"^{f.__name__}: input must be a Tensor, not .*make one with minigen\."):
+        f(value)

@@ -11,6 +11,7 @@ import operator
 from collections.abc import Collection
 from typing import Any
 
+from minigen.operands import not_a_tensor
 from minigen.tensor import Tensor
 
 
@@ -26,25 +27,7 @@ def check_tensor(owner: str, **arguments: Any) -> None:
     """
     for name, value in arguments.items():
         if not isinstance(value, Tensor):
-            raise TypeError(f"{owner}: {name} must be a Tensor, not {_kind(value)}; make one with {_remedy(value)}")
-
-
-def _kind(value: Any) -> str:
-    """The name of a value's type, told apart from ours: a NumPy array, a Pillow image."""
-    library = type(value).__module__.split(".")[0]
-    known = {"numpy": "NumPy's ", "PIL": "Pillow's ", "torch": "PyTorch's "}
-    return known.get(library, "") + type(value).__name__
-
-
-def _remedy(value: Any) -> str:
-    """How a value of this type becomes a tensor."""
-    library = type(value).__module__.split(".")[0]
-    ways = {
-        "numpy": "minigen.from_numpy(array)",
-        "PIL": "minigen.data.transforms.ToTensor()(image)",
-        "torch": "minigen.from_numpy(tensor.numpy())",
-    }
-    return ways.get(library, "minigen.tensor(data)")
+            raise not_a_tensor(owner, name, value)
 
 
 def check_floating(owner: str, **arguments: Any) -> None:

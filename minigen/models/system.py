@@ -219,13 +219,12 @@ def refuse_gradients(network: nn.Module, player: str, remedy: str) -> None:
     >>> refuse_gradients(generator, "discriminator", "give it drawn.detach()")
     Traceback (most recent call last):
         ...
-    RuntimeError: the discriminator's loss left a gradient on weight (2, 2) of Linear, which is not its to teach: give it drawn.detach()
+    RuntimeError: the discriminator's loss left a gradient on weight (2, 2), not its to teach: give it drawn.detach()
     """
     for name, parameter in network.named_parameters():
         if parameter.grad is not None:
             raise RuntimeError(
-                f"the {player}'s loss left a gradient on {name} {parameter.shape} of {type(network).__name__}, which is "
-                f"not its to teach: {remedy}"
+                f"the {player}'s loss left a gradient on {name} {parameter.shape}, not its to teach: {remedy}"
             )
 
 

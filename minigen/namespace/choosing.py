@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigen.operands import given
 from minigen.tensor import Tensor
 
 __all__ = [
@@ -60,7 +61,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     >>> minigen.gather(scores, 1, minigen.tensor([[1], [0]])).tolist()  # of each row, that of its label
     [[0.8999999761581421], [0.800000011920929]]
     """
-    return input.gather(dim, index)
+    return given("gather", input).gather(dim, index)
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -93,7 +94,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     >>> minigen.scatter_add(minigen.zeros(3), 0, labels, minigen.ones(3))  # a histogram
     tensor([1., 0., 2.])
     """
-    return input.scatter_add(dim, index, src)
+    return given("scatter_add", input).scatter_add(dim, index, src)
 
 
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
@@ -125,12 +126,12 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
     tensor([[0., 0., 1.],
             [1., 0., 0.]])
     """
-    return input.scatter(dim, index, src)
+    return given("scatter", input).scatter(dim, index, src)
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """As `gather`, but the other axes broadcast; without ``dim`` of all elements in a row."""
-    return input.take_along_dim(indices, dim)
+    return given("take_along_dim", input).take_along_dim(indices, dim)
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -163,7 +164,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     tensor([[2, 2, 1],
             [4, 4, 3]])
     """
-    return input.index_select(dim, index)
+    return given("index_select", input).index_select(dim, index)
 
 
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any = 1) -> Tensor:
@@ -193,7 +194,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any
     >>> minigen.index_add(minigen.zeros(3), 0, minigen.tensor([0, 0, 2]), minigen.ones(3))
     tensor([2., 0., 1.])
     """
-    return input.index_add(dim, index, source, alpha)
+    return given("index_add", input).index_add(dim, index, source, alpha)
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
@@ -226,7 +227,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     >>> minigen.masked_fill(x, x > 1.5, 0.0)
     tensor([1., 0., 0.])
     """
-    return input.masked_fill(mask, value)
+    return given("masked_fill", input).masked_fill(mask, value)
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -239,7 +240,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     >>> minigen.masked_select(x, x > 1)
     tensor([2, 3, 4])
     """
-    return input.masked_select(mask)
+    return given("masked_select", input).masked_select(mask)
 
 
 def nonzero(input: Tensor, as_tuple: bool = False) -> Any:
@@ -252,4 +253,4 @@ def nonzero(input: Tensor, as_tuple: bool = False) -> Any:
     tensor([[0, 1],
             [1, 0]])
     """
-    return input.nonzero(as_tuple)
+    return given("nonzero", input).nonzero(as_tuple)

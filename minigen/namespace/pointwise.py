@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigen.backend import array_module
-from minigen.operands import binary, operands
+from minigen.operands import binary, given, operands
 from minigen.ops import arithmetic
 from minigen.tensor import Tensor, as_tensor
 
@@ -76,87 +76,87 @@ __all__ = [
 
 def exp(input: Tensor) -> Tensor:
     """E to the power of each element."""
-    return input.exp()
+    return given("exp", input).exp()
 
 
 def expm1(input: Tensor) -> Tensor:
     """exp(x) - 1."""
-    return input.expm1()
+    return given("expm1", input).expm1()
 
 
 def log(input: Tensor) -> Tensor:
     """The natural logarithm."""
-    return input.log()
+    return given("log", input).log()
 
 
 def log1p(input: Tensor) -> Tensor:
     """log(1 + x)."""
-    return input.log1p()
+    return given("log1p", input).log1p()
 
 
 def sqrt(input: Tensor) -> Tensor:
     """The square root."""
-    return input.sqrt()
+    return given("sqrt", input).sqrt()
 
 
 def rsqrt(input: Tensor) -> Tensor:
     """One over the square root."""
-    return input.rsqrt()
+    return given("rsqrt", input).rsqrt()
 
 
 def square(input: Tensor) -> Tensor:
     """Each element times itself."""
-    return input.square()
+    return given("square", input).square()
 
 
 def abs(input: Tensor) -> Tensor:
     """The absolute value."""
-    return input.abs()
+    return given("abs", input).abs()
 
 
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1."""
-    return input.sign()
+    return given("sign", input).sign()
 
 
 def floor(input: Tensor) -> Tensor:
     """The next integer below."""
-    return input.floor()
+    return given("floor", input).floor()
 
 
 def ceil(input: Tensor) -> Tensor:
     """The next integer above."""
-    return input.ceil()
+    return given("ceil", input).ceil()
 
 
 def round(input: Tensor) -> Tensor:
     """The nearest integer, halves to even."""
-    return input.round()
+    return given("round", input).round()
 
 
 def neg(input: Tensor) -> Tensor:
     """-input."""
-    return -input
+    return -given("neg", input)
 
 
 def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent."""
-    return input.tanh()
+    return given("tanh", input).tanh()
 
 
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-x))."""
-    return input.sigmoid()
+    return given("sigmoid", input).sigmoid()
 
 
 def relu(input: Tensor) -> Tensor:
     """max(x, 0)."""
-    return input.relu()
+    return given("relu", input).relu()
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Each element, not below ``min`` and not above ``max``."""
-    return input.clamp(min, max)
+    return given("clamp", input).clamp(min, max)
 
 
 def maximum(input: Tensor, other: Any) -> Tensor:
@@ -208,7 +208,7 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """True if two tensors have the same shape and elements."""
-    return input.shape == other.shape and bool((input == other).all())
+    return given("equal", input).shape == other.shape and bool((input == other).all())
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
@@ -218,22 +218,22 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
 
 def isnan(input: Tensor) -> Tensor:
     """True where an element is not a number."""
-    return input.isnan()
+    return given("isnan", input).isnan()
 
 
 def isfinite(input: Tensor) -> Tensor:
     """True where an element is neither infinite nor NaN."""
-    return input.isfinite()
+    return given("isfinite", input).isfinite()
 
 
 def clone(input: Tensor) -> Tensor:
     """A copy with its own memory."""
-    return input.clone()
+    return given("clone", input).clone()
 
 
 def numel(input: Tensor) -> int:
     """The number of elements."""
-    return input.numel()
+    return given("numel", input).numel()
 
 
 def is_tensor(obj: Any) -> bool:
@@ -271,7 +271,7 @@ def erf(input: Tensor) -> Tensor:
     >>> minigen.erf(minigen.tensor([0.0, 0.5, 1.0]))
     tensor([0.    , 0.5205, 0.8427])
     """
-    return input.erf()
+    return given("erf", input).erf()
 
 
 def sin(input: Tensor) -> Tensor:
@@ -284,22 +284,22 @@ def sin(input: Tensor) -> Tensor:
     >>> minigen.grad(minigen.sin(x), x)[0].item()
     1.0
     """
-    return input.sin()
+    return given("sin", input).sin()
 
 
 def cos(input: Tensor) -> Tensor:
     """The cosine of each element, in radians; its derivative is minus the sine."""
-    return input.cos()
+    return given("cos", input).cos()
 
 
 def tan(input: Tensor) -> Tensor:
     """The tangent of each element, in radians; its derivative is 1 + tan(x)**2."""
-    return input.tan()
+    return given("tan", input).tan()
 
 
 def atan(input: Tensor) -> Tensor:
     """The inverse of the tangent, in (-pi/2, pi/2); its derivative is 1 / (1 + x**2)."""
-    return input.atan()
+    return given("atan", input).atan()
 
 
 arctan = atan
@@ -307,32 +307,32 @@ arctan = atan
 
 def sinh(input: Tensor) -> Tensor:
     """The hyperbolic sine; its derivative is the hyperbolic cosine."""
-    return input.sinh()
+    return given("sinh", input).sinh()
 
 
 def cosh(input: Tensor) -> Tensor:
     """The hyperbolic cosine; its derivative is the hyperbolic sine."""
-    return input.cosh()
+    return given("cosh", input).cosh()
 
 
 def log2(input: Tensor) -> Tensor:
     """The logarithm to the base 2; its derivative is 1 / (x log 2)."""
-    return input.log2()
+    return given("log2", input).log2()
 
 
 def log10(input: Tensor) -> Tensor:
     """The logarithm to the base 10; its derivative is 1 / (x log 10)."""
-    return input.log10()
+    return given("log10", input).log10()
 
 
 def reciprocal(input: Tensor) -> Tensor:
     """One over each element."""
-    return input.reciprocal()
+    return given("reciprocal", input).reciprocal()
 
 
 def trunc(input: Tensor) -> Tensor:
     """The next integer towards 0; its derivative is 0."""
-    return input.trunc()
+    return given("trunc", input).trunc()
 
 
 clip = clamp
@@ -354,7 +354,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     >>> minigen.lerp(minigen.tensor([0.0, 10.0]), minigen.tensor([4.0, 20.0]), 0.25)
     tensor([ 1. , 12.5])
     """
-    return input.lerp(end, weight)
+    return given("lerp", input).lerp(end, weight)
 
 
 def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
@@ -368,59 +368,59 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
     >>> minigen.nan_to_num(minigen.tensor([1.0, float("nan"), float("inf")]), posinf=9.0)
     tensor([1., 0., 9.])
     """
-    return input.nan_to_num(nan, posinf, neginf)
+    return given("nan_to_num", input).nan_to_num(nan, posinf, neginf)
 
 
 def eq(input: Tensor, other: Any) -> Tensor:
     """Input == other, elementwise: a bool tensor."""
-    return input.eq(other)
+    return given("eq", input).eq(other)
 
 
 def ne(input: Tensor, other: Any) -> Tensor:
     """Input != other, elementwise: a bool tensor."""
-    return input.ne(other)
+    return given("ne", input).ne(other)
 
 
 def lt(input: Tensor, other: Any) -> Tensor:
     """Input < other, elementwise: a bool tensor."""
-    return input.lt(other)
+    return given("lt", input).lt(other)
 
 
 def le(input: Tensor, other: Any) -> Tensor:
     """Input <= other, elementwise: a bool tensor."""
-    return input.le(other)
+    return given("le", input).le(other)
 
 
 def gt(input: Tensor, other: Any) -> Tensor:
     """Input > other, elementwise: a bool tensor."""
-    return input.gt(other)
+    return given("gt", input).gt(other)
 
 
 def ge(input: Tensor, other: Any) -> Tensor:
     """Input >= other, elementwise: a bool tensor."""
-    return input.ge(other)
+    return given("ge", input).ge(other)
 
 
 def isinf(input: Tensor) -> Tensor:
     """True where an element is infinite."""
-    return input.isinf()
+    return given("isinf", input).isinf()
 
 
 def logical_not(input: Tensor) -> Tensor:
     """True where an element is 0."""
-    return input.logical_not()
+    return given("logical_not", input).logical_not()
 
 
 def logical_and(input: Tensor, other: Any) -> Tensor:
     """True where neither element is 0."""
-    return input.logical_and(other)
+    return given("logical_and", input).logical_and(other)
 
 
 def logical_or(input: Tensor, other: Any) -> Tensor:
     """True where one of the elements is not 0."""
-    return input.logical_or(other)
+    return given("logical_or", input).logical_or(other)
 
 
 def logical_xor(input: Tensor, other: Any) -> Tensor:
     """True where exactly one of the elements is 0."""
-    return input.logical_xor(other)
+    return given("logical_xor", input).logical_xor(other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigen.operands import given
 from minigen.ops import einsum as einstein
 from minigen.tensor import Tensor, as_tensor
 
@@ -27,7 +28,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices, (I, K) and (K, J) -> (I, J); nothing broadcasts."""
-    return input.mm(mat2)
+    return given("mm", input).mm(mat2)
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -46,17 +47,17 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     >>> minigen.bmm(minigen.ones(8, 2, 3), minigen.ones(8, 3, 4)).shape
     (8, 2, 4)
     """
-    return input.bmm(mat2)
+    return given("bmm", input).bmm(mat2)
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix and a vector, (I, K) and (K,) -> (I,)."""
-    return input.mv(vec)
+    return given("mv", input).mv(vec)
 
 
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The sum of the products of the elements of two vectors, (K,) and (K,) -> ()."""
-    return input.dot(tensor)
+    return given("dot", input).dot(tensor)
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
@@ -69,17 +70,17 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     tensor([[3, 4],
             [6, 8]])
     """
-    return input.outer(vec2)
+    return given("outer", input).outer(vec2)
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Beta * input + alpha * (mat1 @ mat2); the input broadcasts to the product, and with beta = 0 it is not read."""
-    return input.addmm(mat1, mat2, beta, alpha)
+    return given("addmm", input).addmm(mat1, mat2, beta, alpha)
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Beta * input + alpha * (batch1 @ batch2), for stacks of matrices; with beta = 0 the input is not read."""
-    return input.baddbmm(batch1, batch2, beta, alpha)
+    return given("baddbmm", input).baddbmm(batch1, batch2, beta, alpha)
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigen.arguments import Dims
+from minigen.operands import given
 from minigen.tensor import Tensor, ValuesAndIndices
 
 __all__ = [
@@ -40,67 +41,67 @@ __all__ = [
 
 def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """exp(x) / sum(exp(x)) along ``dim``."""
-    return input.softmax(dim, dtype)
+    return given("softmax", input).softmax(dim, dtype)
 
 
 def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """The logarithm of the softmax along ``dim``."""
-    return input.log_softmax(dim, dtype)
+    return given("log_softmax", input).log_softmax(dim, dtype)
 
 
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) along ``dim``."""
-    return input.logsumexp(dim, keepdim)
+    return given("logsumexp", input).logsumexp(dim, keepdim)
 
 
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """The sum."""
-    return input.sum(dim, keepdim, dtype)
+    return given("sum", input).sum(dim, keepdim, dtype)
 
 
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """The mean."""
-    return input.mean(dim, keepdim, dtype)
+    return given("mean", input).mean(dim, keepdim, dtype)
 
 
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The largest element."""
-    return input.amax(dim, keepdim)
+    return given("amax", input).amax(dim, keepdim)
 
 
 def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The smallest element."""
-    return input.amin(dim, keepdim)
+    return given("amin", input).amin(dim, keepdim)
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element; along an axis (values, indices)."""
-    return input.max(dim, keepdim)
+    return given("max", input).max(dim, keepdim)
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; along an axis (values, indices)."""
-    return input.min(dim, keepdim)
+    return given("min", input).min(dim, keepdim)
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the largest element."""
-    return input.argmax(dim, keepdim)
+    return given("argmax", input).argmax(dim, keepdim)
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the smallest element."""
-    return input.argmin(dim, keepdim)
+    return given("argmin", input).argmin(dim, keepdim)
 
 
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """True where any element is."""
-    return input.any(dim, keepdim)
+    return given("any", input).any(dim, keepdim)
 
 
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """True where all elements are."""
-    return input.all(dim, keepdim)
+    return given("all", input).all(dim, keepdim)
 
 
 def cumsum(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
@@ -135,7 +136,7 @@ def cumsum(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     >>> minigen.cumsum(minigen.tensor([1.0, 2.0, 3.0]), dim=0)
     tensor([1., 3., 6.])
     """
-    return input.cumsum(dim, dtype)
+    return given("cumsum", input).cumsum(dim, dtype)
 
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
@@ -164,7 +165,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, dtype: An
     >>> minigen.grad(minigen.prod(x), x)[0]
     tensor([6., 0., 0.])
     """
-    return input.prod(dim, keepdim, dtype)
+    return given("prod", input).prod(dim, keepdim, dtype)
 
 
 def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -205,7 +206,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False)
     >>> minigen.grad(minigen.norm(x, dim=1).sum(), x)[0].tolist()
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
-    return input.norm(p, dim, keepdim)
+    return given("norm", input).norm(p, dim, keepdim)
 
 
 def var(
@@ -239,7 +240,7 @@ def var(
     >>> minigen.var(minigen.tensor([1.0, 3.0])).item(), minigen.var(minigen.tensor([1.0, 3.0]), correction=0).item()
     (2.0, 1.0)
     """
-    return input.var(dim, unbiased, keepdim, correction=correction)
+    return given("var", input).var(dim, unbiased, keepdim, correction=correction)
 
 
 def std(
@@ -257,7 +258,7 @@ def std(
     >>> minigen.std(minigen.tensor([[1.0, 3.0], [0.0, 4.0]]), dim=1, correction=0)
     tensor([1., 2.])
     """
-    return input.std(dim, unbiased, keepdim, correction=correction)
+    return given("std", input).std(dim, unbiased, keepdim, correction=correction)
 
 
 def var_mean(
@@ -265,7 +266,7 @@ def var_mean(
 ) -> tuple[Tensor, Tensor]:
     """The variance and the mean; arguments as for `var`."""
     axes = None if isinstance(dim, bool) else dim
-    return input.var(dim, unbiased, keepdim, correction=correction), input.mean(axes, keepdim)
+    return given("var_mean", input).var(dim, unbiased, keepdim, correction=correction), input.mean(axes, keepdim)
 
 
 def std_mean(
@@ -273,7 +274,7 @@ def std_mean(
 ) -> tuple[Tensor, Tensor]:
     """The standard deviation and the mean; arguments as for `var`."""
     axes = None if isinstance(dim, bool) else dim
-    return input.std(dim, unbiased, keepdim, correction=correction), input.mean(axes, keepdim)
+    return given("std_mean", input).std(dim, unbiased, keepdim, correction=correction), input.mean(axes, keepdim)
 
 
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesAndIndices:
@@ -306,12 +307,12 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     >>> values.tolist(), indices.tolist()
     ([3.0, 2.0, 1.0], [0, 2, 1])
     """
-    return input.sort(dim, descending, stable)
+    return given("sort", input).sort(dim, descending, stable)
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The ``indices`` of `sort`: an int64 tensor without gradient."""
-    return input.argsort(dim, descending, stable)
+    return given("argsort", input).argsort(dim, descending, stable)
 
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
@@ -346,9 +347,9 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     >>> minigen.topk(minigen.tensor([3.0, 1.0, 2.0]), 2).indices
     tensor([0, 2])
     """
-    return input.topk(k, dim, largest, sorted)
+    return given("topk", input).topk(k, dim, largest, sorted)
 
 
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """The number of elements that are not 0, of all or along axes."""
-    return input.count_nonzero(dim)
+    return given("count_nonzero", input).count_nonzero(dim)

@@ -12,6 +12,7 @@ import numpy as np
 
 from minigen.arguments import Dims, one_axis
 from minigen.dtypes import promote_types
+from minigen.operands import given
 from minigen.ops import shapes
 from minigen.tensor import Tensor, as_tensor
 
@@ -116,42 +117,42 @@ def _common_dtype(tensors: list[Tensor]) -> list[Tensor]:
 
 def reshape(input: Tensor, shape: Sequence[int]) -> Tensor:
     """The same elements in another shape."""
-    return input.reshape(shape)
+    return given("reshape", input).reshape(shape)
 
 
 def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
     """The axes in a new order."""
-    return input.permute(dims)
+    return given("permute", input).permute(dims)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Swap two axes."""
-    return input.transpose(dim0, dim1)
+    return given("transpose", input).transpose(dim0, dim1)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Merge neighbouring axes into one."""
-    return input.flatten(start_dim, end_dim)
+    return given("flatten", input).flatten(start_dim, end_dim)
 
 
 def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """Drop axes of length 1."""
-    return input.squeeze(dim)
+    return given("squeeze", input).squeeze(dim)
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Insert an axis of length 1."""
-    return input.unsqueeze(dim)
+    return given("unsqueeze", input).unsqueeze(dim)
 
 
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
     """Repeat along axes of length 1, without copying."""
-    return input.broadcast_to(shape)
+    return given("broadcast_to", input).broadcast_to(shape)
 
 
 def flip(input: Tensor, dims: Sequence[int]) -> Tensor:
     """The elements in reverse order along ``dims``."""
-    return input.flip(dims)
+    return given("flip", input).flip(dims)
 
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
@@ -161,12 +162,12 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Cut into a given number of pieces."""
-    return input.chunk(chunks, dim)
+    return given("chunk", input).chunk(chunks, dim)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along one axis."""
-    return input.unbind(dim)
+    return given("unbind", input).unbind(dim)
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
@@ -238,7 +239,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     >>> minigen.movedim(minigen.zeros(8, 3, 32, 16), 1, -1).shape
     (8, 32, 16, 3)
     """
-    return input.movedim(source, destination)
+    return given("movedim", input).movedim(source, destination)
 
 
 moveaxis = movedim
@@ -247,12 +248,12 @@ swapaxes = swapdims = transpose
 
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors and numbers stay."""
-    return input.t()
+    return given("t", input).t()
 
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """The ``length`` slices along ``dim`` from ``start`` on: a view."""
-    return input.narrow(dim, start, length)
+    return given("narrow", input).narrow(dim, start, length)
 
 
 def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
@@ -264,7 +265,7 @@ def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
     >>> minigen.tile(minigen.tensor([[1, 2]]), (2,))
     tensor([[1, 2, 1, 2]])
     """
-    return input.tile(dims)
+    return given("tile", input).tile(dims)
 
 
 def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Tensor:
@@ -285,7 +286,7 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Te
     >>> minigen.repeat_interleave(minigen.tensor([1, 2]), minigen.tensor([3, 1]))
     tensor([1, 1, 1, 2])
     """
-    return input.repeat_interleave(repeats, dim)
+    return given("repeat_interleave", input).repeat_interleave(repeats, dim)
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
@@ -306,22 +307,22 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     >>> minigen.roll(minigen.arange(5), 2)
     tensor([3, 4, 0, 1, 2])
     """
-    return input.roll(shifts, dims)
+    return given("roll", input).roll(shifts, dims)
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle of matrices: 0 above the diagonal (or the ``diagonal``-th above it)."""
-    return input.tril(diagonal)
+    return given("tril", input).tril(diagonal)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of matrices: 0 below the diagonal (or the ``diagonal``-th above it)."""
-    return input.triu(diagonal)
+    return given("triu", input).triu(diagonal)
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The elements x[i, i + offset] of two axes, along a new last axis; the adjoint of `diag_embed`."""
-    return input.diagonal(offset, dim1, dim2)
+    return given("diagonal", input).diagonal(offset, dim1, dim2)
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -334,14 +335,14 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1, 0],
             [0, 2]])
     """
-    return input.diag(diagonal)
+    return given("diag", input).diag(diagonal)
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The last axis as the diagonal of matrices that are 0 elsewhere; the adjoint of `diagonal`."""
-    return input.diag_embed(offset, dim1, dim2)
+    return given("diag_embed", input).diag_embed(offset, dim1, dim2)
 
 
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix."""
-    return input.trace()
+    return given("trace", input).trace()
