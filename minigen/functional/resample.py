@@ -92,9 +92,9 @@ def interpolate(
     _check_input(input, mode, align_corners)
     image = input.shape[2:]
     new, steps = _sizes_and_steps(input, size, scale_factor, bool(recompute_scale_factor))
-    if new == image and (mode, len(image)) not in (("bicubic", 2), ("nearest", 1)):
-        return input.clone()  # so do PyTorch's kernels where no length changes, whatever the factor, but for these two
     for axis, (length, count, step) in enumerate(zip(image, new, steps), start=2):
+        if _forgets_the_factor(mode, len(image), length, count):
+            step = length / count
         if mode in SMOOTH:
             places = _places(length, count, step, bool(align_corners), input.dtype)
             taps = _cubic(places, length) if mode == "bicubic" else _linear(places, length)
@@ -109,11 +109,16 @@ def interpolate(
 # --- which pixels, and how much of each ------------------------------------------------------------------------
 
 
+def _forgets_the_factor(mode: str, axes: int, length: int, count: int) -> bool:
+    """Tell where PyTorch's kernels go by the lengths alone, whatever the factor: where a length stays, and more."""
+    if mode == "nearest":
+        return axes == 2 and count in (length, 2 * length)
+    return mode in SMOOTH and mode != "bicubic" and count == length
+
+
 def _nearest(length: int, count: int, step: float, mode: str) -> np.ndarray:
     """For each of `count` pixels the one of `length` that it copies; with PyTorch's roundings."""
     offset = np.float32(0.5 if mode == "nearest-exact" else 0.0)
-    if mode == "nearest" and count in (length, 2 * length):
-        step = length / count  # whatever the factor was
     places = (np.arange(count, dtype=np.float32) + offset) * np.float32(step)
     return np.minimum(places, length - 1).astype(np.int64)
 
