@@ -24,7 +24,7 @@ CONFIG = """
 [tool.mutmut]
 source_paths = ["minigen"]
 only_mutate = ["minigen/engine.py", "minigen/ops/*.py", "minigen/functional/*.py"]
-also_copy = ["minigen", "README.md", "docs", "benchmarks"]
+also_copy = ["minigen", "README.md", "docs", "benchmarks", "pytest_minigen.py"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-q", "-x"]
 pytest_add_cli_args_test_selection = [{tests}]
 timeout_multiplier = 5.0
@@ -32,8 +32,9 @@ timeout_constant = 5.0
 """
 # The others train, call commands or build packages: slow, and not about single functions.
 TESTS = """
-    test_functions test_engine test_autograd test_anomaly test_tensor test_windows test_conv_geometry
-    test_pool_norm_resample test_losses test_norms test_layers test_errors
+    test_functions test_engine test_autograd test_anomaly test_tensor test_indexing test_reductions test_windows
+    test_conv_geometry test_pool_norm_resample test_norms test_activations test_losses test_likelihoods test_similarity
+    test_errors
 """.split()
 STRING = re.compile(r"""[rbf]*("[^"]*"|'[^']*')""")
 
