@@ -185,6 +185,11 @@ def _register_cupy() -> None:
     register_backend(Backend(Device("cuda"), cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy))
 
 
+def rows_in_block(xp: Any, row_bytes: int, block_bytes: int = 4 * 2**20) -> int:
+    """How many rows to work on at a time: a block should stay in a processor's cache; a GPU wants large ones."""
+    return max(1, (1 if xp is np else 64) * block_bytes // max(1, row_bytes))
+
+
 def tune_allocator() -> bool:
     """Ask the C library to keep large freed blocks instead of returning them to the system at once.
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minigen.backend import Array, array_module
+from minigen.backend import Array, array_module, rows_in_block
 from minigen.engine import Function
-from minigen.functional.windows import rows_in_block
 from minigen.tensor import Tensor
 
 _WIDE = 512  # numbers in a row from which on the cost of starting a row no longer counts

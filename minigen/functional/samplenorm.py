@@ -19,12 +19,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from minigen.backend import Array, array_module
+from minigen.backend import Array, array_module, rows_in_block
 from minigen.engine import Function
 from minigen.functional.arguments import check_floating, check_integer, check_number
 from minigen.functional.channels import per_channel
 from minigen.functional.norm import batch_norm
-from minigen.functional.windows import rows_in_block
 from minigen.modes import no_grad
 from minigen.tensor import Tensor
 

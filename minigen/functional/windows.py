@@ -41,7 +41,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigen.backend import Array, array_module
+from minigen.backend import Array, array_module, rows_in_block
 
 Pair = tuple[int, int]  # (height, width)
 
@@ -96,11 +96,6 @@ def scratch(xp: Any, use: str, shape: tuple[int, ...], dtype: Any) -> Array:
         buffer = xp.empty(size, dtype)
         setattr(_buffers, name, buffer)
     return buffer[:size].reshape(shape)
-
-
-def rows_in_block(xp: Any, row_bytes: int, block_bytes: int = 4 * 2**20) -> int:
-    """How many rows to work on at a time: a block should stay in a processor's cache; a GPU wants large ones."""
-    return max(1, (1 if xp is np else 64) * block_bytes // max(1, row_bytes))
 
 
 def may_hold_nan(x: Array) -> bool:
