@@ -10,7 +10,7 @@ PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadgroup
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nightly lint results bench install clean
+.PHONY: help demo test test-nightly mutants trust lint results bench install clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r command meaning; do printf '  %-20s%s\n' "$$command" "$$meaning"; done
@@ -27,6 +27,13 @@ test: lint ## check everything: style, types, and the default tests (under 10 mi
 
 test-nightly: .venv/.tests ## run the long tests too, with many more examples of each property
 	@HYPOTHESIS_PROFILE=nightly $(PYTEST) -m ''
+
+mutants: .venv/.tests ## change the code in small ways and count how often the tests notice (about an hour)
+	@$(PIP) install --group mutants
+	@$(BIN)/python -m benchmarks.mutants
+
+trust: .venv/.tests ## measure again what docs/trust.md says: 10,000 checks, the planted faults (about 15 minutes)
+	@$(ONE_THREAD) $(BIN)/python -m benchmarks.trust
 
 lint: .venv/.tests ## check style and types only
 	@$(BIN)/ruff check

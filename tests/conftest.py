@@ -21,7 +21,7 @@ from minigen.engine import Function
 
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=30)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True, print_blob=True)
-hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2000, print_blob=True)
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=600, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 
 # What MINIGEN_REQUIRE can name, and the word by which a skip's reason gives away that it was missing.
