@@ -25,8 +25,9 @@ demo: .venv/.package ## train a DCGAN on drawn digits and show where its picture
 test: lint ## check everything: style, types, and the default tests (under 10 minutes)
 	@$(PYTEST)
 
-test-nightly: .venv/.tests ## run the long tests too, with many more examples of each property
+test-nightly: .venv/.tests ## run the long tests too, with many more examples of each property; then trust
 	@HYPOTHESIS_PROFILE=nightly $(PYTEST) -m ''
+	@$(MAKE) --no-print-directory trust
 
 mutants: .venv/.tests ## change the code in small ways and count how often the tests notice (about an hour)
 	@$(PIP) install --group mutants

@@ -83,7 +83,7 @@ function.  And right functions must pass: a check that cries wolf is turned off 
 
 - A check looks at one point and at random directions.  It is evidence, not a proof; `check_gradients` says so too.
 - At a kink (relu at 0, a tie in a maximum) there is no derivative; minigen takes PyTorch's choice where it has one.
-- An infinite gradient that arrives at a masked element (relu, max pooling) may become NaN: masks multiply, because
+- An infinite gradient that arrives at a masked element (of relu, of clamp) becomes NaN: masks multiply, because
   selecting is many times slower.
 - Nothing here was run on a GPU.
 """

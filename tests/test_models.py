@@ -426,3 +426,10 @@ def test_a_system_learns_the_built_in_digits(name, figure, sign, steps, bar):
     # The mean image alone, as every prediction, gets 10 % and 249 nats.
     reached = system.evaluate(DataLoader(test, batch_size=250))[figure]
     assert sign * reached > sign * bar, f"{name}: {figure} is {reached}"
+
+
+def test_dcgan_notices_a_missing_detach(monkeypatch):
+    system = make("dcgan")
+    monkeypatch.setattr(Tensor, "detach", lambda self: self)
+    with pytest.raises(RuntimeError, match=r"discriminator's loss left a gradient on .*weight.*fake\.detach\(\)"):
+        system.training_step(batch_for(system))
