@@ -119,9 +119,9 @@ def main() -> None:
     mutmut(folder, "minigen.ops.elementwise.xǁExpǁbackward__mutmut_1")
     chosen = sample(folder, arguments.count, arguments.seed)
     print(f"trying {len(chosen)} of {len(exit_codes(folder))} mutants")
-    for start in range(0, len(chosen), 50):
-        mutmut(folder, *chosen[start : start + 50])
-        print(f"{min(start + 50, len(chosen))} of {len(chosen)}", flush=True)
+    for start in range(0, len(chosen), 100):
+        mutmut(folder, *chosen[start : start + 100])
+        print(f"{min(start + 100, len(chosen))} of {len(chosen)}", flush=True)
     from mutmut.stats import status_by_exit_code
 
     codes = exit_codes(folder)

@@ -26,6 +26,7 @@ from minigen.namespace.pointwise import *  # noqa: F403
 from minigen.namespace.products import *  # noqa: F403
 from minigen.namespace.reductions import *  # noqa: F403
 from minigen.namespace.shapes import *  # noqa: F403
+from minigen.oldnames import *  # noqa: F403
 from minigen.tensor import Tensor, result_type
 
 bool, half, float, double, int, long = (

@@ -18,6 +18,10 @@ import numpy as np
 Array = Any  # numpy.ndarray, cupy.ndarray, or the array type of a registered backend
 
 
+class OutOfMemoryError(RuntimeError, MemoryError):
+    """An array does not fit into memory; a RuntimeError, as in PyTorch."""
+
+
 class Device(str):
     """The place where an array lives: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
 

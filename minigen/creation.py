@@ -6,14 +6,16 @@ global generator or the one given, and then moved, so that every device starts f
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from minigen.arguments import as_sizes
-from minigen.backend import Array, Generator, array_module, to_device
+from minigen.arguments import as_sizes, one_integer
+from minigen.backend import Array, Generator, OutOfMemoryError, array_module, to_device
 from minigen.backend import generator as global_generator
-from minigen.dtypes import bool_, drawn_dtype, float32, int64, number_dtype, plain_number
+from minigen.dtypes import as_dtype, bool_, drawn_dtype, float32, int64, number_dtype, plain_number
+from minigen.operands import one_number
 from minigen.tensor import Tensor
 
 __all__ = [
@@ -77,17 +79,28 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
         device = data.device if device is None else device
         array = data.array
     elif isinstance(data, (list, tuple)) and _holds_tensors(data):
-        array = np.asarray([tensor(item).cpu().array for item in data])
+        array = np.asarray([tensor(item).cpu().array for item in _alike(data)])
     elif hasattr(data, "__cuda_array_interface__"):
         array, device = data, device or "cuda"
     else:
         array = _from_python(data, dtype)
-    array = array.astype(array.dtype if dtype is None else np.dtype(dtype), copy=True)
+    array = array.astype(array.dtype if dtype is None else as_dtype("tensor", dtype), copy=True)
     return _finish(array, device, requires_grad)
 
 
 def _holds_tensors(data: Any) -> bool:
     return any(isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and _holds_tensors(item)) for item in data)
+
+
+def _alike(data: Any) -> Any:
+    """Return a sequence of tensors, perhaps with numbers among them; raise ValueError unless all have one shape."""
+    shapes = [np.shape(item.array if isinstance(item, Tensor) else item) for item in data]
+    if len(set(shapes)) > 1:
+        raise ValueError(
+            f"tensor: the parts have the shapes {', '.join(map(str, shapes))}, so they form no array; minigen.cat "
+            "joins tensors of different lengths"
+        )
+    return data
 
 
 def _from_python(data: Any, dtype: Any) -> np.ndarray:
@@ -135,17 +148,17 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 def zeros(*size: Any, dtype: Any = float32, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Zeros: ``zeros(2, 3)`` or ``zeros((2, 3))``."""
-    return _finish(np.zeros(_shape("zeros", size), dtype or float32), device, requires_grad)
+    return _finish(_allocate("zeros", size, dtype), device, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = float32, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Ones."""
-    return _finish(np.ones(_shape("ones", size), dtype or float32), device, requires_grad)
+    return _finish(_allocate("ones", size, dtype), device, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = float32, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Whatever the memory holds."""
-    return _finish(np.empty(_shape("empty", size), dtype or float32), device, requires_grad)
+    return _finish(_allocate("empty", size, dtype), device, requires_grad)
 
 
 def full(
@@ -153,7 +166,9 @@ def full(
 ) -> Tensor:
     """One number, everywhere."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else plain_number(fill_value)
-    array = np.full(_shape("full", (size,)), value, dtype or number_dtype(value, None))
+    if not isinstance(value, (bool, int, float)):
+        raise TypeError(f"full: fill_value must be a number, not {value!r}")
+    array = _allocate("full", (size,), dtype or number_dtype(value, None), value)
     return _finish(array, device, requires_grad)
 
 
@@ -161,8 +176,9 @@ def eye(
     n: int, m: int | None = None, dtype: Any = float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """The identity matrix, (n, m)."""
-    n, m = _shape("eye", (n, n if m is None else m))
-    return _finish(np.eye(n, m, dtype=dtype or float32), device, requires_grad)
+    array = _allocate("zeros", (n, n if m is None else m), dtype, owner="eye")
+    np.fill_diagonal(array, 1)
+    return _finish(array, device, requires_grad)
 
 
 def arange(
@@ -176,18 +192,22 @@ def arange(
     """Numbers from ``start`` to before ``end`` in steps; int64 if all three are integers, else float32."""
     if end is None:
         start, end = 0, start
-    if step == 0 or (end - start) / step < 0:
+    start, end, step = (one_number("arange", what, n) for what, n in (("start", start), ("end", end), ("step", step)))
+    if step == 0 or not 0 <= (end - start) / step < math.inf:
         raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
     whole = all(isinstance(n, (int, np.integer)) for n in (start, end, step))
-    return _finish(np.arange(start, end, step).astype(dtype or (int64 if whole else float32)), device, requires_grad)
+    dtype = as_dtype("arange", dtype or (int64 if whole else float32))
+    return _finish(np.arange(start, end, step).astype(dtype), device, requires_grad)
 
 
 def linspace(
     start: float, end: float, steps: int, dtype: Any = float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """``steps`` numbers at equal distances, both ends included."""
-    _shape("linspace", (steps,))
-    return _finish(np.linspace(start, end, steps, dtype=dtype or float32), device, requires_grad)
+    (steps,) = _shape("linspace", (one_integer("linspace", "steps", steps),))
+    first, last = one_number("linspace", "start", start), one_number("linspace", "end", end)
+    array = np.linspace(float(first), float(last), steps, dtype=as_dtype("linspace", dtype or float32))
+    return _finish(array, device, requires_grad)
 
 
 def _like(name: str, x: Tensor, dtype: Any, device: str | None, requires_grad: bool) -> Tensor:
@@ -219,11 +239,22 @@ def full_like(
     return empty_like(input, dtype, device).fill_(fill_value).requires_grad_(requires_grad)
 
 
+def _allocate(make: str, size: Any, dtype: Any, *value: Any, owner: str = "") -> np.ndarray:
+    """Memory of a shape, filled as NumPy's function of the name ``make`` does."""
+    owner = owner or make
+    shape, dtype = _shape(owner, size), as_dtype(owner, float32 if dtype is None else dtype)
+    try:
+        return getattr(np, make)(shape, *value, dtype=dtype)
+    except (MemoryError, OverflowError, ValueError):  # too large for the machine, for a number, for an address
+        what = f"of shape {shape} filled with {value[0]}" if value else f"of shape {shape}"
+        raise OutOfMemoryError(f"{owner}: a tensor {what} does not fit into memory as {dtype}") from None
+
+
 # --- random values ---
 
 
 def _shape(name: str, size: Any) -> tuple[int, ...]:
-    shape = as_sizes(size)
+    shape = as_sizes(name, size)
     if any(n < 0 for n in shape):
         raise ValueError(f"{name}: lengths must not be negative, but the shape is {shape}")
     return shape
@@ -237,8 +268,9 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Numbers uniformly distributed in [0, 1)."""
-    draw = (generator or global_generator).numpy.random(_shape("rand", size), drawn_dtype(np.dtype(dtype or float32)))
-    return _finish(draw.astype(dtype or float32, copy=False), device, requires_grad)
+    dtype = as_dtype("rand", dtype or float32)
+    draw = (generator or global_generator).numpy.random(_shape("rand", size), drawn_dtype(dtype))
+    return _finish(draw.astype(dtype, copy=False), device, requires_grad)
 
 
 def randn(
@@ -250,8 +282,9 @@ def randn(
 ) -> Tensor:
     """Numbers from the standard normal distribution."""
     source = (generator or global_generator).numpy
-    draw = source.standard_normal(_shape("randn", size), drawn_dtype(np.dtype(dtype or float32)))
-    return _finish(draw.astype(dtype or float32, copy=False), device, requires_grad)
+    dtype = as_dtype("randn", dtype or float32)
+    draw = source.standard_normal(_shape("randn", size), drawn_dtype(dtype))
+    return _finish(draw.astype(dtype, copy=False), device, requires_grad)
 
 
 def randint(

@@ -6,6 +6,11 @@ Arrays and devices are the business of `minigen.backend`.
 from __future__ import annotations
 
 from minigen.backend import find_device
+from minigen.oldnames import DTYPES, TensorType
+
+BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor, ShortTensor = (
+    TensorType(name, "cuda") for name in DTYPES
+)
 
 
 def is_available() -> bool:

@@ -18,9 +18,25 @@ bool_ = np.dtype("bool")
 KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
 
 
+def as_dtype(name: str, dtype: Any) -> np.dtype:
+    """Return what names a dtype (``minigen.float32``, ``"float32"``, ``float``) as one; raise TypeError otherwise."""
+    if isinstance(dtype, np.dtype) and dtype.kind in KINDS:
+        return dtype
+    try:
+        found = np.dtype(dtype) if isinstance(dtype, (type, str, np.dtype)) else None
+    except TypeError:
+        found = None
+    if found is None or found.kind not in KINDS:
+        raise TypeError(
+            f"{name}: {dtype!r} is no dtype of tensors; these are minigen.float32 (the usual one), float64, float16, "
+            "int64, int32, int16, int8, uint8 and bool"
+        )
+    return found
+
+
 def promote_types(a: Any, b: Any) -> np.dtype:
     """The smallest dtype that holds both; an integer beside a floating-point type does not widen it."""
-    a, b = np.dtype(a), np.dtype(b)
+    a, b = as_dtype("promote_types", a), as_dtype("promote_types", b)
     if (a.kind == "f") != (b.kind == "f"):
         return a if a.kind == "f" else b
     return np.promote_types(a, b)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigen.backend import Array, array_module, device_of
+from minigen.backend import Array, OutOfMemoryError, array_module, device_of
 from minigen.modes import differentiating, enable_grad, ignored, no_grad, numpy_errors, observers, recording
 
 Tensor = Any  # the engine must not know the class; see the opening paragraph
@@ -119,6 +119,8 @@ class Function:
         token = numpy_errors.set(ignored)
         try:
             array = call.forward(*arrays)
+        except MemoryError as error:
+            raise _too_large(cls.__name__, arrays, error) from None
         finally:
             numpy_errors.reset(token)
         if type(array) is not kind:
@@ -218,6 +220,11 @@ def _not_tensors(name: str, inputs: tuple) -> TypeError:
         f"{name}: argument {i} is of type {type(wrong).__name__}, but a Tensor is wanted; make one with "
         "minigen.tensor(data) (tensors are positional, options go by keyword)"
     )
+
+
+def _too_large(name: str, arrays: list[Array], error: MemoryError) -> OutOfMemoryError:
+    shapes = ", ".join(str(array.shape) for array in arrays)
+    return OutOfMemoryError(f"{name}: the result of inputs of shapes {shapes} does not fit into memory: {error}")
 
 
 def _reserved(name: str, options: dict) -> TypeError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigen.arguments import Dims
+from minigen.operands import given
 from minigen.ops import statistics
 from minigen.tensor import Tensor
 
@@ -47,7 +48,7 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Dims = None, keepdim: bool = False
     """
     if isinstance(ord, str):
         raise ValueError(f"vector_norm: ord must be a number, not {ord!r}")
-    return statistics.norm("vector_norm", x, ord, dim, keepdim)
+    return statistics.norm("vector_norm", given("vector_norm", x, "x"), ord, dim, keepdim)
 
 
 def norm(A: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -76,6 +77,7 @@ def norm(A: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False) ->
     >>> norm(minigen.tensor([[1.0, 2.0], [2.0, 4.0]])).item()
     5.0
     """
+    given("norm", A, "A")
     axes = A.ndim if dim is None else len(dim) if isinstance(dim, (tuple, list)) else 1
     if ord is not None and (axes != 1 if ord != "fro" else axes != 2):
         raise ValueError(

@@ -15,7 +15,7 @@ import numpy as np
 from minigen import engine
 from minigen.arguments import broadcastable, one_axis
 from minigen.backend import Array, array_module, device_of, to_device
-from minigen.dtypes import KINDS, number_dtype, promote_types
+from minigen.dtypes import KINDS, number_dtype, plain_number, promote_types
 
 Tensor = Any  # this floor must not know the class; see the opening paragraph
 
@@ -33,11 +33,19 @@ def is_tensor(x: Any) -> bool:
     return hasattr(x, "_wrap")
 
 
-def given(name: str, x: Any) -> Tensor:
+def given(name: str, x: Any, what: str = "input") -> Tensor:
     """Return x if it is a Tensor: what the function ``name`` is about."""
     if not is_tensor(x):
-        raise not_a_tensor(name, "input", x)
+        raise not_a_tensor(name, what, x)
     return x
+
+
+def one_number(name: str, what: str, value: Any) -> int | float:
+    """Return a number, NumPy's number or a tensor of one element as Python's number; raise TypeError otherwise."""
+    number = value.item() if is_tensor(value) and value.ndim == 0 else plain_number(value)
+    if not isinstance(number, (bool, int, float)):
+        raise TypeError(f"{name}: {what} must be a number, not {value!r}")
+    return number
 
 
 def not_a_tensor(owner: str, name: str, value: Any) -> TypeError:
@@ -55,7 +63,7 @@ def result_type(a: Tensor, b: Tensor) -> np.dtype:
 
     Tensors without axes only count where they are of a higher kind (bool < integer < floating).
     """
-    kinds = [KINDS[x.dtype.kind] for x in (a, b)]
+    kinds = [KINDS[given("result_type", x).dtype.kind] for x in (a, b)]
     if (a.ndim == 0) != (b.ndim == 0):
         with_axes, without = (0, 1) if b.ndim == 0 else (1, 0)
         return (a, b)[without if kinds[without] > kinds[with_axes] else with_axes].dtype
@@ -68,7 +76,11 @@ def as_array(name: str, x: Any, like: Array | None = None) -> Array:
         x = x.item()
     if isinstance(x, (bool, int, float)):
         xp = np if like is None else array_module(like)
-        return xp.asarray(x, dtype=number_dtype(x, None if like is None else like.dtype))
+        dtype = number_dtype(x, None if like is None else like.dtype)
+        try:
+            return xp.asarray(x, dtype=dtype)
+        except OverflowError:
+            raise ValueError(f"{name}: the number {x} does not fit into {dtype}") from None
     if isinstance(x, np.ndarray) or type(x).__module__.partition(".")[0] == "cupy":
         return x
     raise TypeError(f"{name}: a Tensor or a number is wanted, not {type(x).__name__}; minigen.tensor(data) makes one")

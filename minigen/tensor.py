@@ -19,10 +19,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigen import engine, modes
-from minigen.arguments import Dims, all_axes, as_sizes, broadcastable, count_along, fill_shape, one_axis
+from minigen.arguments import (
+    Dims,
+    all_axes,
+    as_sizes,
+    broadcastable,
+    check_keepdim,
+    count_along,
+    fill_shape,
+    is_whole,
+    one_axis,
+    one_integer,
+)
 from minigen.backend import Array, array_module, device_of, find_device, to_device, to_numpy
 from minigen.backend import generator as global_generator
-from minigen.dtypes import bool_, drawn_dtype, float16, float32, float64, int32, int64, plain_number
+from minigen.dtypes import KINDS, as_dtype, bool_, drawn_dtype, float16, float32, float64, int32, int64, plain_number
 from minigen.operands import (
     as_array,
     as_index,
@@ -30,6 +41,8 @@ from minigen.operands import (
     binary,
     compare,
     floating,
+    given,
+    one_number,
     operands,
     unary,
     writeable,
@@ -65,8 +78,9 @@ class RemovableHandle:
 class Tensor:
     """An array, and how it came about.
 
-    ``Tensor(data)`` wraps an array without copying it; lists and numbers become float32.  `minigen.tensor`
-    copies and keeps the kind of the numbers.
+    ``Tensor(data)`` wraps an array without copying it, and keeps its dtype; lists become float32.
+    `minigen.tensor` copies and keeps the kind of the numbers.  ``Tensor(2, 3)`` names lengths of axes, as in
+    PyTorch: float32, holding whatever the memory held.
 
     Attributes
     ----------
@@ -98,19 +112,30 @@ class Tensor:
 
     array: Array
 
-    def __init__(self, data: Any, requires_grad: Bool = False) -> None:
-        if isinstance(data, Tensor):
-            data = data.array
-        if isinstance(data, np.generic):
-            data = np.asarray(data)
-        if isinstance(data, (list, tuple, int, float, bool)):
-            data = np.asarray(data, dtype=float32)
-        array_module(data)  # refuses what is no array
-        if np.dtype(data.dtype).kind not in "biuf":
-            raise TypeError(f"Tensor: the dtype {data.dtype} has no place here; use floats, integers or bool")
-        self.array = data
+    def __init__(self, *data: Any, requires_grad: Bool = False) -> None:
+        array: Any = data[0] if len(data) == 1 and not is_whole(data[0]) else self._unfilled(data)
+        if isinstance(array, Tensor):
+            array = array.array
+        if isinstance(array, np.generic):
+            array = np.asarray(array)
+        if isinstance(array, (list, tuple, int, float, bool)):
+            array = np.asarray(array, dtype=float32)
+        array_module(array)  # refuses what is no array
+        if np.dtype(array.dtype).kind not in "biuf":
+            raise TypeError(f"Tensor: the dtype {array.dtype} has no place here; use floats, integers or bool")
+        self.array = array
         self._counter = [0]  # how often the memory was written in place; shared by views
         self.requires_grad = requires_grad
+
+    @staticmethod
+    def _unfilled(sizes: tuple) -> np.ndarray:
+        """Memory for ``Tensor(2, 3)``, filled with whatever it held."""
+        if not all(is_whole(n) and n >= 0 for n in sizes):
+            raise TypeError(
+                f"Tensor{sizes}: an array, a list, or the lengths of the axes are wanted; "
+                f"write tensor({sizes[0]!r}, ...)"
+            )
+        return np.empty(sizes or (0,), float32)
 
     def _wrap(self, array: Array) -> Tensor:
         """Make a plain tensor of an array, quickly."""
@@ -189,7 +214,11 @@ class Tensor:
 
     def size(self, dim: Int | None = None) -> Any:
         """The shape, or the length of one axis."""
-        return self.shape if dim is None else self.shape[one_axis("size", dim, self.ndim)]
+        if dim is None:
+            return self.shape
+        if self.ndim == 0:
+            raise IndexError(f"size: a tensor without axes has no dim {dim}")
+        return self.shape[one_axis("size", dim, self.ndim)]
 
     def dim(self) -> Int:
         """The number of axes."""
@@ -319,8 +348,7 @@ class Tensor:
             elif not isinstance(arg, bool):  # non_blocking and copy, by position
                 raise TypeError(f"to: {arg!r} is neither a dtype, a device nor a tensor")
         x = self
-        if dtype is not None and np.dtype(dtype) != x.dtype:
-            target = np.dtype(dtype)
+        if dtype is not None and (target := as_dtype("to", dtype)) != x.dtype:
             if x.requires_grad and target.kind == "f":
                 x = arithmetic.Cast.apply(x, dtype=target)
             else:
@@ -330,12 +358,14 @@ class Tensor:
         return x
 
     def type(self, dtype: Any) -> Tensor:
-        """Convert to a dtype."""
-        return self.to(dtype=dtype)
+        """Convert to a dtype, or to what ``FloatTensor`` and its like name: a dtype on a device."""
+        if dtype is Tensor:
+            dtype = float32
+        return self.to(dtype=getattr(dtype, "dtype", dtype), device=getattr(dtype, "device", None))
 
     def type_as(self, other: Tensor) -> Tensor:
         """Convert to the dtype of another tensor."""
-        return self.to(dtype=other.dtype)
+        return self.to(dtype=given("type_as", other, "other").dtype)
 
     def float(self) -> Tensor:
         """Convert to float32."""
@@ -394,10 +424,10 @@ class Tensor:
         return self._new("empty", (size,), **options).fill_(fill_value).requires_grad_(requires_grad)
 
     def _new(self, name: str, size: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
-        shape = as_sizes(size)
+        shape = as_sizes(f"new_{name}", size)
         if min(shape, default=0) < 0:
             raise ValueError(f"new_{name}: lengths must not be negative, but the shape is {shape}")
-        new = self._wrap(getattr(array_module(self.array), name)(shape, dtype or self.dtype))
+        new = self._wrap(getattr(array_module(self.array), name)(shape, as_dtype(f"new_{name}", dtype or self.dtype)))
         return (new if device is None else new.to(device=device)).requires_grad_(requires_grad)
 
     # --- arithmetic ---
@@ -509,7 +539,10 @@ class Tensor:
 
     def lerp(self, end: Tensor, weight: Any) -> Tensor:
         """Self + weight * (end - self): from self at weight 0 to ``end`` at 1."""
-        if isinstance(weight, (int, float)) and weight >= 0.5:
+        end = as_operand("lerp", end, self)
+        if not isinstance(weight, (int, float)):
+            weight = as_operand("lerp", weight, self)
+        elif weight >= 0.5:
             return end - (end - self) * (1 - weight)  # exact at the nearer end
         return self + (end - self) * weight
 
@@ -674,6 +707,7 @@ class Tensor:
         return (self != 0).sum(dim)
 
     def _index_of(self, name: str, dim: Int | None, keepdim: Bool) -> Tensor:
+        check_keepdim(name, keepdim)
         axis = None if dim is None else one_axis(name, dim, self.ndim)
         if self.numel() == 0:
             raise IndexError(f"{name}: a tensor of shape {self.shape} has no elements to choose from")
@@ -683,7 +717,7 @@ class Tensor:
     def _constant(self, name: str, dim: Dims, keepdim: Bool) -> Tensor:
         xp = array_module(self.array)
         return self._wrap(
-            xp.asarray(getattr(xp, name)(self.array, axis=all_axes(name, dim, self.ndim), keepdims=keepdim))
+            xp.asarray(getattr(xp, name)(self.array, axis=all_axes(name, dim, self.ndim, keepdim), keepdims=keepdim))
         )
 
     # --- functions of one tensor ---
@@ -802,9 +836,12 @@ class Tensor:
         """Each element, not below ``min`` and not above ``max`` (numbers or tensors)."""
         if min is None and max is None:
             raise ValueError("clamp: give min, max or both")
-        if isinstance(min, Tensor) or isinstance(max, Tensor):
-            return choosing.clamp_between(self, min, max)
         low, high = plain_number(min), plain_number(max)
+        for what, bound in (("min", low), ("max", high)):
+            if not (bound is None or isinstance(bound, (Tensor, int, float))):
+                raise TypeError(f"clamp: {what} must be a number or a Tensor, not {type(bound).__name__}")
+        if isinstance(low, Tensor) or isinstance(high, Tensor):
+            return choosing.clamp_between(self, low, high)
         x = self.float() if self.dtype.kind != "f" and float in (type(low), type(high)) else self
         return elementwise.Clamp.apply(x, min=low, max=high)
 
@@ -812,25 +849,27 @@ class Tensor:
 
     def softmax(self, dim: Int, dtype: Any = None) -> Tensor:
         """exp(x) / sum(exp(x)) along ``dim``."""
+        axis = one_axis("softmax", dim, self.ndim)
         return reductions.Softmax.apply(
-            floating("softmax", self.to(dtype=dtype)), dim=all_axes("softmax", dim, self.ndim)
+            floating("softmax", self.to(dtype=dtype)), dim=all_axes("softmax", axis, self.ndim)
         )
 
     def log_softmax(self, dim: Int, dtype: Any = None) -> Tensor:
         """The logarithm of the softmax along ``dim``."""
+        axis = one_axis("log_softmax", dim, self.ndim)
         return reductions.LogSoftmax.apply(
-            floating("log_softmax", self.to(dtype=dtype)), dim=all_axes("log_softmax", dim, self.ndim)
+            floating("log_softmax", self.to(dtype=dtype)), dim=all_axes("log_softmax", axis, self.ndim)
         )
 
     def logsumexp(self, dim: Dims, keepdim: Bool = False) -> Tensor:
         """log(sum(exp(x))) along ``dim``, without overflow."""
-        return unary(reductions.LogSumExp, self, dim=all_axes("logsumexp", dim, self.ndim), keepdim=keepdim)
+        return unary(reductions.LogSumExp, self, dim=all_axes("logsumexp", dim, self.ndim, keepdim), keepdim=keepdim)
 
     # --- reductions ---
 
     def sum(self, dim: Dims = None, keepdim: Bool = False, dtype: Any = None) -> Tensor:
         """The sum over the axes ``dim`` (all of them by default)."""
-        return reductions.Sum.apply(self.to(dtype=dtype), dim=all_axes("sum", dim, self.ndim), keepdim=keepdim)
+        return reductions.Sum.apply(self.to(dtype=dtype), dim=all_axes("sum", dim, self.ndim, keepdim), keepdim=keepdim)
 
     def mean(self, dim: Dims = None, keepdim: Bool = False, dtype: Any = None) -> Tensor:
         """The mean over the axes ``dim`` (all of them by default)."""
@@ -866,7 +905,7 @@ class Tensor:
         return self._extreme(reductions.Amin, "amin", dim, keepdim)
 
     def _extreme(self, function, name: str, dim: Dims, keepdim: Bool) -> Tensor:
-        axes = all_axes(name, dim, self.ndim)
+        axes = all_axes(name, dim, self.ndim, keepdim)
         if count_along(self.shape, axes) == 0:
             raise IndexError(f"{name}: nothing to choose from along {axes} of a tensor of shape {self.shape}")
         return function.apply(self, dim=axes, keepdim=keepdim)
@@ -875,12 +914,14 @@ class Tensor:
         """The largest element; along an axis (values, indices); with another tensor their maximum."""
         if isinstance(dim, Tensor):
             return self.maximum(dim)
+        check_keepdim("max", keepdim)
         return self.amax() if dim is None else self._chosen(self.argmax(dim, keepdim=True), dim, keepdim)
 
     def min(self, dim: Any = None, keepdim: Bool = False) -> Any:
         """The smallest element; along an axis (values, indices); with another tensor their minimum."""
         if isinstance(dim, Tensor):
             return self.minimum(dim)
+        check_keepdim("min", keepdim)
         return self.amin() if dim is None else self._chosen(self.argmin(dim, keepdim=True), dim, keepdim)
 
     def sort(self, dim: Int = -1, descending: Bool = False, stable: Bool = False) -> ValuesAndIndices:
@@ -901,7 +942,7 @@ class Tensor:
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape; one length may be -1."""
-        return shapes.Reshape.apply(self, shape=fill_shape(self.shape, as_sizes(shape)))
+        return shapes.Reshape.apply(self, shape=fill_shape(self.shape, as_sizes("reshape", shape)))
 
     def view(self, *shape: Any) -> Tensor:
         """As `reshape`: shares memory where the layout allows it, and copies where it does not."""
@@ -909,11 +950,11 @@ class Tensor:
 
     def view_as(self, other: Tensor) -> Tensor:
         """Reshape to the shape of another tensor."""
-        return self.reshape(other.shape)
+        return self.reshape(given("view_as", other, "other").shape)
 
     def permute(self, *dims: Any) -> Tensor:
         """The axes in a new order."""
-        order = tuple(one_axis("permute", d, self.ndim) for d in as_sizes(dims))
+        order = tuple(one_axis("permute", d, self.ndim) for d in as_sizes("permute", dims, "an axis"))
         if sorted(order) != list(range(self.ndim)):
             raise ValueError(f"permute: {order} does not name each of the {self.ndim} axes of {self.shape} once")
         return shapes.Permute.apply(self, dims=order)
@@ -949,7 +990,7 @@ class Tensor:
     def unflatten(self, dim: Int, sizes: Sequence[Int]) -> Tensor:
         """Split one axis into several."""
         i = one_axis("unflatten", dim, self.ndim)
-        inner = fill_shape((self.shape[i],), tuple(sizes), "unflatten")
+        inner = fill_shape((self.shape[i],), as_sizes("unflatten", (sizes,)), "unflatten")
         return self.reshape(*self.shape[:i], *inner, *self.shape[i + 1 :])
 
     def squeeze(self, dim: Dims = None) -> Tensor:
@@ -964,16 +1005,17 @@ class Tensor:
 
     def broadcast_to(self, shape: Sequence[Int]) -> Tensor:
         """Repeat along new axes and axes of length 1, without copying."""
-        shape = tuple(shape)
         if shape == self.shape:
             return self
-        if not broadcastable(self.shape, shape) or np.broadcast_shapes(self.shape, shape) != shape:
+        shape = as_sizes("broadcast_to", (shape,))
+        possible = min(shape, default=0) >= 0 and broadcastable(self.shape, shape)
+        if not possible or np.broadcast_shapes(self.shape, shape) != shape:
             raise ValueError(f"expand: {self.shape} cannot be repeated to {shape}; only axes of length 1 grow")
         return shapes.BroadcastTo.apply(self, shape=shape)
 
     def expand(self, *sizes: Any) -> Tensor:
         """As `broadcast_to`; -1 leaves an axis as it is."""
-        sizes = as_sizes(sizes)
+        sizes = as_sizes("expand", sizes)
         lead = len(sizes) - self.ndim
         if lead < 0 or -1 in sizes[:lead]:
             raise ValueError(f"expand: {sizes} does not fit a tensor of shape {self.shape}")
@@ -981,11 +1023,11 @@ class Tensor:
 
     def expand_as(self, other: Tensor) -> Tensor:
         """Expand to the shape of another tensor."""
-        return self.expand(other.shape)
+        return self.expand(given("expand_as", other, "other").shape)
 
     def sum_to_size(self, *size: Any) -> Tensor:
         """Sum over the axes along which ``size`` would be broadcast to this shape."""
-        shape = as_sizes(size)
+        shape = as_sizes("sum_to_size", size)
         if shape == self.shape:
             return self
         if not broadcastable(self.shape, shape) or np.broadcast_shapes(self.shape, shape) != self.shape:
@@ -994,11 +1036,11 @@ class Tensor:
 
     def repeat(self, *sizes: Any) -> Tensor:
         """Copies of the whole tensor, side by side, ``sizes[i]`` times along axis i."""
-        return rearrange.repeat(self, as_sizes(sizes))
+        return rearrange.repeat(self, as_sizes("repeat", sizes, "a number of copies"))
 
     def tile(self, *dims: Any) -> Tensor:
         """As `repeat`; a short ``dims`` counts from the last axis."""
-        sizes = as_sizes(dims)
+        sizes = as_sizes("tile", dims, "a number of copies")
         return rearrange.repeat(self, (1,) * (self.ndim - len(sizes)) + sizes)
 
     def repeat_interleave(self, repeats: Any, dim: Int | None = None) -> Tensor:
@@ -1043,7 +1085,7 @@ class Tensor:
 
     def flip(self, *dims: Any) -> Tensor:
         """The elements in reverse order along the axes ``dims``."""
-        axes = all_axes("flip", as_sizes(dims), self.ndim)
+        axes = all_axes("flip", as_sizes("flip", dims, "an axis"), self.ndim)
         return self[tuple(slice(None, None, -1 if i in axes else 1) for i in range(self.ndim))]
 
     def narrow(self, dim: Int, start: Int, length: Int) -> Tensor:
@@ -1056,6 +1098,7 @@ class Tensor:
 
     def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Tensor, ...]:
         """Cut into at most ``chunks`` pieces of equal length (the last may be shorter)."""
+        chunks = one_integer("chunk", "chunks", chunks)
         if chunks <= 0:
             raise ValueError(f"chunk: the number of pieces must be positive, not {chunks}")
         return self.split(max(1, -(-self.size(dim) // chunks)), dim)
@@ -1063,6 +1106,8 @@ class Tensor:
     def unbind(self, dim: Int = 0) -> tuple[Tensor, ...]:
         """The slices along one axis, without that axis."""
         axis = one_axis("unbind", dim, self.ndim)
+        if self.ndim == 0:
+            raise IndexError("unbind: a tensor without axes has nothing to cut")
         return tuple(self[(slice(None),) * axis + (i,)] for i in range(self.shape[axis]))
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -1135,23 +1180,23 @@ class Tensor:
 
     def add_(self, other: Any, alpha: Any = 1) -> Tensor:
         """Add ``alpha * other``."""
-        return self._write("add_", lambda mine, new: mine + (new if alpha == 1 else alpha * new), other)
+        return self._update("add_", lambda mine, new: mine + new, other, alpha)
 
     def sub_(self, other: Any, alpha: Any = 1) -> Tensor:
         """Subtract ``alpha * other``."""
-        return self._write("sub_", lambda mine, new: mine - (new if alpha == 1 else alpha * new), other)
+        return self._update("sub_", lambda mine, new: mine - new, other, alpha)
 
     def mul_(self, other: Any) -> Tensor:
         """Multiply by ``other``."""
-        return self._write("mul_", operator.mul, other)
+        return self._update("mul_", operator.mul, other)
 
     def div_(self, other: Any) -> Tensor:
         """Divide by ``other``."""
-        return self._write("div_", operator.truediv, other)
+        return self._update("div_", operator.truediv, other)
 
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
         """Clamp to [min, max]."""
-        return self._write("clamp_", lambda mine, _: array_module(mine).clip(mine, min, max), 0)
+        return self._write("clamp_", lambda mine, new: new, self.detach().clamp(min, max))
 
     def lerp_(self, end: Any, weight: Any) -> Tensor:
         """Move towards ``end`` by the share ``weight``."""
@@ -1193,6 +1238,21 @@ class Tensor:
         self.array[...] = compute(self.array, other.array)
         self.bump_version()
         return self
+
+    def _update(self, name: str, compute: Callable[[Array, Array], Array], other: Any, alpha: Any = 1) -> Tensor:
+        """Write the result of arithmetic, if this dtype can hold it."""
+        alpha = one_number(name, "alpha", alpha)
+
+        def checked(mine: Array, new: Array) -> Array:
+            result = compute(mine, new if alpha == 1 else alpha * new)
+            if KINDS[result.dtype.kind] > KINDS[mine.dtype.kind]:
+                raise RuntimeError(
+                    f"{name}: the result is {result.dtype}, which does not fit into this tensor of {mine.dtype}; "
+                    f"use {name.removesuffix('_')}, which makes a new tensor"
+                )
+            return result
+
+        return self._write(name, checked, other)
 
     def _rewrite(self, name: str, function: Callable, *arguments: Any) -> Tensor:
         """Write what a function of this tensor's values gives."""

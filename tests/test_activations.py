@@ -160,6 +160,8 @@ def test_alpha_dropout_keeps_mean_and_variance():
     assert nn.AlphaDropout(0.5).eval()(x) is x
     assert F.alpha_dropout(x, 0, training=True) is x
     assert not F.alpha_dropout(x, 1, training=True).numpy().any()
+    with pytest.raises(ValueError, match=r"alpha_dropout: p must be a number from 0 to 1, not 1\.5"):
+        F.alpha_dropout(x, 1.5)
 
 
 def test_dropout1d_takes_one_sequence():
@@ -189,6 +191,13 @@ def test_hard_gumbel_softmax_has_the_gradient_of_the_soft_one():
     assert (values[1].argmax(axis=1) == values[0].argmax(axis=1)).all()
     assert F.gumbel_softmax(minigen.zeros(0, 3), hard=True).shape == (0, 3)
     assert F.gumbel_softmax(minigen.zeros(2, 3)).dtype == minigen.float32
+    assert sorted(F.gumbel_softmax(minigen.zeros(2), hard=True).tolist()) == [0.0, 1.0]
+
+
+def test_one_slope_serves_a_vector():
+    assert F.prelu(minigen.tensor([-2.0, 3.0]), minigen.tensor([0.5])).tolist() == [-1.0, 3.0]
+    with pytest.raises(ValueError, match=r"weight \(2,\)"):
+        F.prelu(minigen.tensor([-2.0, 3.0]), minigen.ones(2))
 
 
 # --- embedding ----------------------------------------------------------------------------------------------
@@ -252,7 +261,7 @@ image = minigen.zeros(1, 3, 8, 8)
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: nn.Dropout(1.5), ValueError, "p must be a number from 0 to 1, not 1.5"),
+        (lambda: nn.Dropout(1.5), ValueError, r"p must be a number from 0 to 1, not 1\.5"),
         (lambda: F.dropout(image, math.nan), ValueError, "nan"),
         (lambda: nn.LeakyReLU("0.2"), ValueError, "negative_slope.*'0.2'"),
         (lambda: F.relu([1.0]), TypeError, "relu: input must be a Tensor, not list"),

@@ -439,6 +439,7 @@ REFUSED = {
     "conv_transpose2d: input (8, 3, 32, 32) has 3 channels, but weight (16, 3, 3, 3) wants 16": lambda: (
         F.conv_transpose2d(X, W)
     ),
+    "conv_transpose2d: stride must be an integer >= 1, not 0": lambda: F.conv_transpose2d(X, W, stride=0),
     "conv_transpose2d: 3 channels cannot be split into 2 groups": lambda: F.conv_transpose2d(
         X, tensor(3, 1, 2, 2), groups=2
     ),
@@ -488,6 +489,7 @@ REFUSED = {
     "unfold: kernel_size must be an integer >= 1, not 0": lambda: F.unfold(X, 0),
     "unfold: dilation must be an integer >= 1, not -1": lambda: F.unfold(X, 2, dilation=-1),
     "there are 9 windows of 4 numbers a channel, so input is (N, C * 4, 9)": lambda: F.fold(tensor(1, 4, 8), 4, 2),
+    "or (C * 4, 9), but its shape is (1, 0, 9)": lambda: F.fold(tensor(1, 0, 9), 4, 2),
     "or (C * 4, 9), but its shape is (1, 5, 9)": lambda: F.fold(tensor(1, 5, 9), 4, 2),
     "fold: the kernel (5, 5) with dilation (1, 1) is larger than the image": lambda: F.fold(tensor(1, 25, 1), 4, 5),
     "conv2d_weight: input (N, C, H, W), weight_size": lambda: F.conv2d_weight(X, (3, 3), tensor(8, 16, 30, 30)),

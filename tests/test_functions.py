@@ -19,6 +19,8 @@ import minigen
 import minigen.nn.functional as F
 from minigen import Function, Tensor, grad
 from minigen.checks import check_gradients
+from minigen.modes import Observer, observing
+from minigen.operands import writeable
 from minigen.ops import arithmetic
 
 FLOAT64, FLOAT32 = 1e-10, 1e-5  # norm-wise, a function
@@ -265,6 +267,55 @@ def test_used_twice_in_one_graph(row):
     for leaf, first, second in zip(leaves, *separate, strict=True):
         if first is not None:
             assert_near(to_array(leaf.grad), to_array(first) + to_array(second), 1e-12)
+
+
+class Unneeded(Observer):
+    """Notes the gradients that a backward returned and nobody will use."""
+
+    def __init__(self):
+        self.seen = []
+
+    def backward(self, call, grad, grads):
+        self.seen += [
+            type(call).__name__ for g, need in zip(grads, call.needs_input_grad) if g is not None and not need
+        ]
+
+
+@rows_with(lambda row: sum(is_real(a) for a in row.arrays()) > 1)
+def test_gradients_that_nobody_needs_are_not_computed(row):
+    arrays, unneeded = row.arrays(), Unneeded()
+    for wanted in [i for i, a in enumerate(arrays) if is_real(a)]:
+        tensors = tensors_of(arrays, requires_grad=False)
+        y = run(row.f, [x.requires_grad_(i == wanted) for i, x in enumerate(tensors)])
+        if y.requires_grad:
+            with observing(unneeded):
+                grad(y, tensors[wanted], minigen.ones_like(y), create_graph=True)
+    assert unneeded.seen == []
+
+
+@every_row
+def test_a_change_of_what_backward_reads_is_refused(row):
+    """After an input or the result was written to, backward refuses, or it never read those numbers."""
+
+    def forward():
+        tensors = tensors_of(row.arrays())
+        leaves, y = [t for t in tensors if t.requires_grad], run(row.f, tensors)
+        weights = Tensor(np.random.default_rng(1).standard_normal(y.shape))
+        return [*leaves, y], lambda: grad(y, leaves, weights, allow_unused=True)
+
+    tensors, gradients = forward()
+    expected = tensors[-1], gradients()
+    for i in [i for i, x in enumerate(tensors) if writeable(x.array)]:
+        tensors, gradients = forward()
+        with minigen.no_grad():
+            tensors[i].data.add_(0.5)
+        try:
+            found = gradients()
+        except RuntimeError as error:
+            refusal = str(error)
+            assert "changed in place" in refusal or "computing the function again" in refusal
+        else:
+            assert_same((expected[0], found), expected)
 
 
 @rows_with(lambda row: row.broadcasts and row.name not in ("maximum", "minimum"))  # equal inputs are their kink

@@ -361,6 +361,7 @@ ONES = minigen.ones(4, dtype=minigen.int64)
         ("mse_loss", (HALF, nan_at(1, 2)), "target"),
         ("l1_loss", (nan_at(1, 2), HALF), "input"),
         ("smooth_l1_loss", (nan_at(1, 2), HALF), "input"),
+        ("huber_loss", (nan_at(1, 2), HALF), "input"),
         ("huber_loss", (HALF, nan_at(1, 2)), "target"),
         ("gaussian_nll_loss", (HALF, HALF, nan_at(1, 2)), "var"),
         ("binary_cross_entropy", (nan_at(1, 2), HALF), "input"),

@@ -387,6 +387,9 @@ REFUSED = {
     "group_norm: num_groups must be an integer >= 1, not 0": lambda: F.group_norm(X, 0),
     "group_norm: input (1, 3) in 3 groups has one value a group": lambda: F.group_norm(minigen.zeros(1, 3), 3),
     "group_norm: input is (N, C, ...)": lambda: F.group_norm(minigen.zeros(4), 2),
+    "group_norm: weight has shape (3,), but input (2, 4, 3, 3) has 4 channels": lambda: F.group_norm(
+        X, 2, minigen.ones(3)
+    ),
     "group_norm: bias has shape (3,), but input (2, 4, 3, 3) has 4 channels": lambda: F.group_norm(
         X, 2, None, minigen.ones(3)
     ),

@@ -181,10 +181,12 @@ def test_pooling_in_float32_with_another_divisor():
     assert F.avg_pool2d(minigen.ones(1, 2, 2), 2, divisor_override=np.int64(3)).dtype == np.float32
 
 
-def test_a_window_of_more_than_255_pixels():
-    x = Tensor(np.arange(17.0 * 17).reshape(1, 17, 17)).requires_grad_()
-    F.max_pool2d(x, 17).sum().backward()
-    assert np.argmax(x.grad.numpy()) == 17 * 17 - 1
+@pytest.mark.parametrize("length", [17, 50])
+def test_a_window_of_many_pixels(length):
+    x = Tensor(np.arange(length * length - 2.0, -2.0, -1.0).reshape(1, length, length)).requires_grad_()
+    x.data[0, -1, -2] = 1e4  # neither the first nor the last
+    F.max_pool2d(x, length).sum().backward()
+    assert np.argmax(x.grad.numpy()) == length * length - 2
     assert x.grad.sum().item() == 1
 
 
@@ -251,6 +253,11 @@ REFUSED = {
     "max_unpool2d: indices go from 0 to 99, but an image of size (8, 8) has 64 pixels": lambda: F.max_unpool2d(
         X, X.long() + minigen.tensor([0, 1, 2, 99]), 2
     ),
+    "max_unpool2d: indices go from 64 to 64, but an image of size (8, 8) has 64 pixels": lambda: F.max_unpool2d(
+        X, X.long() * 0 + 64, 2
+    ),
+    "max_unpool2d: padding must be an integer >= 0, not -1": lambda: F.max_unpool2d(X, X.long(), 2, padding=-1),
+    "max_unpool2d: input has dtype int64": lambda: F.max_unpool2d(X.long(), X.long(), 2),
     "max_unpool2d: indices are integers, not float32": lambda: F.max_unpool2d(X, X, 2),
     "max_unpool2d: input has shape (2, 3, 4, 4), but indices has (2, 3, 4)": lambda: F.max_unpool2d(
         X, X.long()[..., 0], 2
@@ -342,6 +349,11 @@ def test_padding_keeps_channels_last_in_memory_and_the_type(mode):
     assert y.dtype == np.float32
     assert y.array.transpose(0, 2, 3, 1).flags.c_contiguous
     assert F.pad(minigen.ones(2, 3, 4).long(), (1, 1), mode).dtype == np.int64
+
+
+def test_fold_takes_one_image():
+    columns = F.unfold(X, 2)
+    np.testing.assert_array_equal(F.fold(columns[1], (4, 4), 2).numpy(), F.fold(columns, (4, 4), 2)[1].numpy())
 
 
 # --- gradients as functions of their own: the adjoints, too, are differentiated ---------------------------------

@@ -11,9 +11,11 @@ from minigen.autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
 from minigen.autograd.recompute import checkpoint, checkpoint_sequential
 from minigen.engine import Function, backward, grad
 from minigen.modes import enable_grad, no_grad, set_grad_enabled
+from minigen.oldnames import Variable
 
 __all__ = [
     "Function",
+    "Variable",
     "backward",
     "checkpoint",
     "checkpoint_sequential",

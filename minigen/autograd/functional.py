@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from minigen.arguments import check_callable
 from minigen.creation import ones_like, zeros_like
 from minigen.engine import grad
 from minigen.modes import enable_grad, set_grad_enabled
@@ -412,6 +413,7 @@ def _prepared(tensors: tuple[Tensor, ...], create_graph: bool, requires_grad: bo
 
 def _call(name: str, func: Func, xs: tuple[Tensor, ...], strict: bool, of: str) -> tuple[Any, tuple[Tensor, ...]]:
     """Return ``func(*xs)`` as it is, and as a tuple."""
+    check_callable(name, "func", func)
     outputs = func(*xs)
     ys = _as_tuple(name, "what the function returns", outputs)
     for k, y in enumerate(ys):

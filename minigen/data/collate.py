@@ -43,6 +43,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
     >>> images.shape, labels.tolist()
     ((2, 1, 28, 28), [3, 7])
     """
+    if not isinstance(batch, Sequence):
+        raise TypeError(f"default_collate: a list of samples is wanted, not {type(batch).__name__}")
     if len(batch) == 0:
         raise ValueError("default_collate: the batch is empty")
     first = batch[0]
@@ -72,7 +74,7 @@ def _check_kinds(batch: Sequence[Any]) -> None:
     """Refuse samples that are not alike: a tensor beside a number, two parts beside three."""
     first = batch[0]
     for i, sample in enumerate(batch):
-        if isinstance(first, (bool, int, float)) and isinstance(sample, (bool, int, float)):
+        if all(isinstance(x, (bool, int, float)) and not isinstance(x, np.generic) for x in (first, sample)):
             continue
         if not isinstance(sample, type(first)):
             raise ValueError(

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from minigen.arguments import one_integer
 from minigen.backend import Generator
 from minigen.backend import generator as global_generator
 from minigen.data.collate import default_collate
@@ -105,9 +107,13 @@ class Subset(Dataset):
         If a number lies outside the data set.
     """
 
-    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+    def __init__(self, dataset: Any, indices: Any) -> None:
         self.dataset = dataset
-        self.indices = np.asarray(indices, dtype=np.int64).reshape(-1)
+        if isinstance(indices, Tensor):
+            indices = indices.tolist()
+        if not isinstance(indices, (Sequence, np.ndarray)) or not all(isinstance(i, Integral) for i in indices):
+            raise TypeError(f"Subset: indices must be a list of integers, not {indices!r}")
+        self.indices = np.asarray(indices, dtype=np.int64)
         length = len(dataset)
         outside = self.indices[(self.indices < -length) | (self.indices >= length)]
         if outside.size:
@@ -117,6 +123,8 @@ class Subset(Dataset):
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Any:
+        if not -len(self) <= one_integer("Subset", "an index", index) < len(self):
+            raise IndexError(f"Subset: index {index} lies outside a subset of {len(self)} samples")
         return self.dataset[int(self.indices[index])]
 
     def get_batch(self, indices: np.ndarray) -> Any:
@@ -149,6 +157,8 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Genera
     (8, 2)
     """
     total = len(dataset)
+    if not isinstance(lengths, Sequence) or not all(isinstance(part, Real) for part in lengths):
+        raise TypeError(f"random_split: lengths must be a list of numbers, not {lengths!r}")
     if any(part < 0 for part in lengths):
         raise ValueError(f"random_split: lengths {list(lengths)} must not be negative")
     if any(isinstance(part, float) for part in lengths):

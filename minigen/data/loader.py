@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from minigen.arguments import check_callable
 from minigen.backend import Generator
 from minigen.backend import generator as global_generator
 from minigen.data.dataset import fetch
@@ -123,6 +124,8 @@ class DataLoader:
             )
         self.dataset = dataset
         self.shuffle = bool(shuffle)
+        if collate_fn is not None:
+            check_callable("DataLoader", "collate_fn", collate_fn)
         self.collate_fn = collate_fn
         self.drop_last = bool(drop_last)
         self.seed = _choose_seed(seed, generator, shuffle)

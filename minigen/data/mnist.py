@@ -86,6 +86,8 @@ class MNIST(ImageSet):
     def _folders(cls, root: str | os.PathLike[str] | None) -> list[Path]:
         """Return the folders to look in, the first of them first."""
         if root is not None:
+            if not isinstance(root, (str, os.PathLike)):
+                raise TypeError(f"{cls.__name__}: root must be the path of a folder, not {root!r}")
             return [Path(root), Path(root) / cls.folder]
         shared = os.environ.get("MINIGEN_DATA")
         return [*([Path(shared) / cls.folder] if shared else []), cache_folder(cls.folder)]

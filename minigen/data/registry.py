@@ -90,7 +90,7 @@ def load(
         raise ValueError(f"data: image_size is {image_size}; it must be at least 1 pixel")
     if n is not None and n < 1:
         raise ValueError(f"data: n is {n}; it must be at least 1 sample")
-    name = os.fspath(name)
+    name = _as_name(name)
     if name in SHAPES:
         if (image_size, channels, transform) != (None, None, None):
             raise ValueError(f"data: {name} is made of points: image_size, channels and transform do not apply")
@@ -115,6 +115,12 @@ def load(
 def _part_seed(seed: int, train: bool) -> int:
     """Return the seed of a part of a data set that is drawn: training and test points differ."""
     return 2 * seed + (0 if train else 1)
+
+
+def _as_name(name: Any) -> str:
+    if not isinstance(name, (str, os.PathLike)):
+        raise TypeError(f"data: the name of a data set or a folder is wanted, not {name!r}")
+    return os.fspath(name)
 
 
 def _is_path(name: str) -> bool:

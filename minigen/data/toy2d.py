@@ -12,6 +12,7 @@ import numpy as np
 
 from minigen.creation import from_numpy
 from minigen.data.dataset import Dataset
+from minigen.functional.arguments import check_integer
 from minigen.tensor import Tensor
 
 RING_RADIUS, RING_SIGMA = 2.0, 0.02  # Gulrajani et al. 2017, appendix and code ("8 Gaussians")
@@ -110,10 +111,9 @@ class Toy2D(Dataset):
     """
 
     def __init__(self, name: str, n: int = 10_000, seed: int = 0) -> None:
-        if name not in SHAPES:
+        if not isinstance(name, str) or name not in SHAPES:
             raise ValueError(f"Toy2D: there is no {name!r}; the distributions are: {', '.join(SHAPES)}")
-        if n < 1:
-            raise ValueError(f"Toy2D: n is {n}; it must be at least 1 point")
+        n = check_integer("Toy2D", "n", n)
         points, labels = SHAPES[name](n, np.random.default_rng(seed))
         self.name = name
         self.data = points.astype(np.float32)

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from minigen.arguments import check_callable
 from minigen.creation import from_numpy
 from minigen.data.sampling import sample_generator
+from minigen.functional.arguments import check_number
 from minigen.tensor import Tensor
 
 Image = Any  # a Pillow image, a NumPy array (H, W) or (H, W, C), or a Tensor (..., H, W)
@@ -31,6 +33,10 @@ class Compose:
     """
 
     def __init__(self, transforms: Sequence[Callable[[Any], Any]]) -> None:
+        if not isinstance(transforms, Sequence):
+            raise TypeError(f"Compose: a list of transforms is wanted, not {transforms!r}; write Compose([...])")
+        for transform in transforms:
+            check_callable("Compose", "every transform", transform)
         self.transforms = list(transforms)
 
     def __call__(self, image: Any) -> Any:
@@ -197,9 +203,7 @@ class RandomHorizontalFlip:
     """Mirror an image left to right with probability ``p``."""
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"RandomHorizontalFlip: p is {p}; a probability lies between 0 and 1")
-        self.p = p
+        self.p = check_number("RandomHorizontalFlip", "p", p, 0, 1)
 
     def __call__(self, image: Image) -> Image:
         _check_image("RandomHorizontalFlip", image)
@@ -274,8 +278,7 @@ class Normalize:
     """
 
     def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
-        self.mean = np.atleast_1d(np.asarray(mean, dtype=np.float64))
-        self.std = np.atleast_1d(np.asarray(std, dtype=np.float64))
+        self.mean, self.std = _numbers("mean", mean), _numbers("std", std)
         if (self.std == 0).any():
             raise ValueError(f"Normalize: std {self.std.tolist()} holds a 0: it would divide by zero")
 
@@ -296,6 +299,17 @@ class Normalize:
 
     def __repr__(self) -> str:
         return f"Normalize(mean={self.mean.tolist()}, std={self.std.tolist()})"
+
+
+def _numbers(what: str, values: float | Sequence[float]) -> np.ndarray:
+    """Read one number, or one for each channel, as an array (C,)."""
+    try:
+        array = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        array = np.full(1, np.nan)
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise ValueError(f"Normalize: {what} is {values!r}; it must be one number, or one for each channel")
+    return array
 
 
 def _check_image(name: str, image: Image) -> None:
@@ -324,7 +338,7 @@ def _to_pillow(name: str, image: np.ndarray) -> Any:
 
 def _pair(name: str, size: int | Sequence[int]) -> tuple[int, int]:
     """Read a size: an int is height and width, a pair is (height, width)."""
-    pair = (size, size) if isinstance(size, int) else tuple(size)
+    pair = tuple(size) if isinstance(size, Sequence) else (size, size)
     if len(pair) != 2 or any(not isinstance(edge, int) or edge < 1 for edge in pair):
         raise ValueError(f"{name}: size is {size!r}; it must be a positive int or (height, width)")
     return pair[0], pair[1]
@@ -332,8 +346,8 @@ def _pair(name: str, size: int | Sequence[int]) -> tuple[int, int]:
 
 def _sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
     """Read a padding: one number, (x, y) or (left, top, right, bottom)."""
-    sides = (padding,) if isinstance(padding, int) else tuple(padding)
-    if len(sides) not in (1, 2, 4) or any(side < 0 for side in sides):
+    sides = tuple(padding) if isinstance(padding, Sequence) else (padding,)
+    if len(sides) not in (1, 2, 4) or any(not isinstance(side, int) or side < 0 for side in sides):
         raise ValueError(f"RandomCrop: padding is {padding!r}; it must be 1, 2 or 4 numbers >= 0")
     left, top, right, bottom = sides * (4 // len(sides))
     return left, top, right, bottom

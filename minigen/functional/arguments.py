@@ -60,7 +60,7 @@ def check_same_shape(owner: str, **arguments: Tensor) -> None:
 
 def check_choice(owner: str, name: str, value: Any, choices: Collection[str]) -> None:
     """Raise ValueError if an option is none of the words it can be."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{owner}: {name}={value!r} is not one of {', '.join(map(repr, choices))}")
 
 

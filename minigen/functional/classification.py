@@ -16,7 +16,14 @@ import math
 from minigen.backend import Array, array_module
 from minigen.engine import Function
 from minigen.functional.activations import softplus
-from minigen.functional.arguments import check_choice, check_floating, check_number, check_same_shape, check_tensor
+from minigen.functional.arguments import (
+    check_choice,
+    check_floating,
+    check_integer,
+    check_number,
+    check_same_shape,
+    check_tensor,
+)
 from minigen.functional.reduction import (
     REDUCTIONS,
     check_pair_of_tensors,
@@ -176,6 +183,7 @@ def binary_cross_entropy_with_logits(
     losses = BinaryCrossEntropyWithLogits.apply(input, target)
     if pos_weight is not None:  # t (-log sigmoid(x)) counts pos_weight times instead of once
         positives = target * softplus(-input, threshold=math.inf)
+        check_tensor(name, pos_weight=pos_weight)
         losses = losses + weigh(name, positives, pos_weight - 1, "pos_weight")
     return reduce_losses(name, weigh(name, losses, weight), reduction, input=input, target=target)
 
@@ -200,6 +208,7 @@ def _class_dim(input: Tensor) -> int:
 def _check_labels(owner: str, input: Tensor, target: Tensor, ignore_index: int) -> None:
     """Check class indices against scores: integers, one for each position, and in range."""
     check_tensor(owner, target=target)
+    check_integer(owner, "ignore_index", ignore_index, low=None)
     dim = _class_dim(input)
     classes, positions = input.shape[dim], input.shape[:dim] + input.shape[dim + 1 :]
     if target.dtype.kind not in "iu":

@@ -27,6 +27,8 @@ def find_system(name: str) -> type[System]:
     >>> find_system("dcgan").summary
     'convolutional GAN (Radford et al. 2016)'
     """
+    if not isinstance(name, str):
+        raise TypeError(f"find_system: a name is wanted, not {name!r} (systems: {', '.join(SYSTEMS)})")
     if name in SYSTEMS:
         return SYSTEMS[name]
     close = difflib.get_close_matches(name.lower(), SYSTEMS, n=1, cutoff=0.4)

@@ -5,10 +5,12 @@ Most only call the method.  Names that Python has, too (abs, pow, round), are Py
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 from minigen.backend import array_module
-from minigen.operands import binary, given, operands
+from minigen.operands import given, not_a_tensor, one_number, operands
 from minigen.ops import arithmetic
 from minigen.tensor import Tensor, as_tensor
 
@@ -161,37 +163,51 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 def maximum(input: Tensor, other: Any) -> Tensor:
     """The larger of two, elementwise."""
-    return binary(arithmetic.Maximum, "maximum", input, other)
+    a, b = operands("maximum", input, other)
+    return a.maximum(b)
 
 
 def minimum(input: Tensor, other: Any) -> Tensor:
     """The smaller of two, elementwise."""
-    return binary(arithmetic.Minimum, "minimum", input, other)
+    a, b = operands("minimum", input, other)
+    return a.minimum(b)
 
 
 def add(input: Any, other: Any, alpha: Any = 1) -> Tensor:
     """Input + alpha * other."""
-    return input + (other if alpha == 1 else other * alpha)
+    return _combine("add", operator.add, input, other, alpha)
 
 
 def sub(input: Any, other: Any, alpha: Any = 1) -> Tensor:
     """Input - alpha * other."""
-    return input - (other if alpha == 1 else other * alpha)
+    return _combine("sub", operator.sub, input, other, alpha)
 
 
 def mul(input: Any, other: Any) -> Tensor:
     """Input * other."""
-    return input * other
+    return _combine("mul", operator.mul, input, other)
 
 
 def div(input: Any, other: Any, rounding_mode: str | None = None) -> Tensor:
     """Input / other; with ``rounding_mode`` "trunc" rounded towards 0, with "floor" down."""
-    return input / other if rounding_mode is None else as_tensor("div", input).div(other, rounding_mode)
+    if rounding_mode is None:
+        return _combine("div", operator.truediv, input, other)
+    return as_tensor("div", input).div(other, rounding_mode)
 
 
 def pow(input: Any, exponent: Any) -> Tensor:
     """Input ** exponent."""
-    return input**exponent
+    return _combine("pow", operator.pow, input, exponent)
+
+
+def _combine(name: str, operation: Callable, a: Any, b: Any, alpha: Any = 1) -> Tensor:
+    """Apply an operator of Python; raise TypeError, in words of minigen's, unless one operand is a tensor at least."""
+    alpha = one_number(name, "alpha", alpha)
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        raise not_a_tensor(name, "input", a)
+    for operand in (a, b):
+        as_tensor(name, operand)  # refuses what is neither a tensor nor a number
+    return operation(a, b if alpha == 1 else b * alpha)
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
@@ -208,12 +224,14 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """True if two tensors have the same shape and elements."""
-    return given("equal", input).shape == other.shape and bool((input == other).all())
+    return given("equal", input).shape == given("equal", other, "other").shape and bool((input == other).all())
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """True if |input - other| <= atol + rtol * |other| everywhere."""
-    return bool(array_module(input.array).allclose(input.array, other.array, rtol, atol, equal_nan))
+    rtol, atol = one_number("allclose", "rtol", rtol), one_number("allclose", "atol", atol)
+    a, b = operands("allclose", given("allclose", input), given("allclose", other, "other"))
+    return bool(array_module(a.array).allclose(a.array, b.array, rtol, atol, equal_nan))
 
 
 def isnan(input: Tensor) -> Tensor:

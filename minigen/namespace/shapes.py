@@ -157,7 +157,7 @@ def flip(input: Tensor, dims: Sequence[int]) -> Tensor:
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Cut into pieces of given length."""
-    return tensor.split(split_size_or_sections, dim)
+    return given("split", tensor, "tensor").split(split_size_or_sections, dim)
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -190,7 +190,8 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     >>> [x.shape for x in minigen.broadcast_tensors(minigen.zeros(3, 1), minigen.zeros(4))]
     [(3, 4), (3, 4)]
     """
-    shapes_of = [x.shape for x in _sequence("broadcast_tensors", tensors)]
+    several = _sequence("broadcast_tensors", tensors)
+    shapes_of = [x.shape for x in several]
     try:
         shape = np.broadcast_shapes(*shapes_of)
     except ValueError:
@@ -198,7 +199,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
             f"broadcast_tensors: shapes {', '.join(map(str, shapes_of))} do not broadcast: compared from the right, "
             "lengths must be equal or 1"
         ) from None
-    return tuple(x.broadcast_to(shape) for x in tensors)
+    return tuple(x.broadcast_to(shape) for x in several)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

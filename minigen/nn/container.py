@@ -7,11 +7,11 @@ they hold is found by ``parameters()`` and ``state_dict()``, as it would not be 
 from __future__ import annotations
 
 import itertools
-import operator
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
+from minigen.arguments import one_integer
 from minigen.nn.module import Module
 from minigen.nn.parameter import Parameter
 from minigen.tensor import Tensor
@@ -31,7 +31,7 @@ class _ModuleSequence(Module):
 
     def _name(self, index: int) -> str:
         """Turn a position, perhaps negative, into the name of an entry."""
-        position = operator.index(index)
+        position = one_integer(type(self).__name__, "an index", index)
         if not -len(self) <= position < len(self):
             raise IndexError(f"{type(self).__name__}: index {position} is out of range, there are {len(self)} modules")
         return list(self._modules)[position]
@@ -73,12 +73,14 @@ class _ModuleSequence(Module):
     def insert(self, index: int, module: Module) -> Self:
         """Put a module before the one at ``index``; those behind it move up."""
         modules = list(self)
-        modules.insert(index, self._check(module))
+        modules.insert(one_integer(type(self).__name__, "an index", index), self._check(module))
         self._renumber(modules)
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add several modules at the end."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(f"{type(self).__name__}: a list of modules is wanted, not a {type(modules).__name__}")
         for module in list(modules):
             self.append(module)
         return self
@@ -210,7 +212,11 @@ class _Dict(Module):
 
     def update(self, entries: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
         """Add or replace several entries."""
-        for key, value in dict(entries).items():
+        try:
+            entries = dict(entries)
+        except (TypeError, ValueError):
+            raise TypeError(f"{type(self).__name__}: a dict is wanted, not a {type(entries).__name__}") from None
+        for key, value in entries.items():
             self[key] = value
 
     def pop(self, key: str) -> Any:
@@ -282,6 +288,8 @@ class ParameterList(Module):
 
     def extend(self, parameters: Iterable[Tensor]) -> Self:
         """Add several parameters at the end."""
+        if not isinstance(parameters, Iterable):
+            raise TypeError(f"ParameterList: a list of parameters is wanted, not a {type(parameters).__name__}")
         for parameter in parameters:
             self.append(parameter)
         return self

@@ -215,6 +215,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     if tensor.ndim not in (3, 4, 5):
         raise ValueError(f"dirac_: the weights of a convolution are wanted (3, 4 or 5 axes), not {tensor.shape}")
     outputs, inputs, *kernel = tensor.shape
+    if 0 in kernel:
+        raise ValueError(f"dirac_: the kernel of {tensor.shape} has no middle")
     if outputs % groups:
         raise ValueError(f"dirac_: groups={groups} does not divide the {outputs} outputs of {tensor.shape}")
     weights = np.zeros(tensor.shape)

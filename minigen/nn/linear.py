@@ -6,7 +6,7 @@ from typing import Any
 
 import minigen.functional as F
 from minigen.creation import empty
-from minigen.functional.arguments import check_integer
+from minigen.functional.arguments import check_integer, check_tensor
 from minigen.nn import init
 from minigen.nn.module import Module
 from minigen.nn.parameter import Parameter
@@ -88,6 +88,7 @@ class Flatten(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the same elements with fewer axes."""
+        check_tensor("Flatten", input=input)
         return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
@@ -123,6 +124,7 @@ class Unflatten(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the same elements with more axes."""
+        check_tensor("Unflatten", input=input)
         return input.unflatten(self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from minigen.arguments import check_callable
 from minigen.backend import Array, find_device, to_device
+from minigen.dtypes import as_dtype
 from minigen.nn.parameter import Parameter
 from minigen.tensor import RemovableHandle, Tensor, float16, float32, float64
 
@@ -279,6 +281,8 @@ class Module:
         AttributeError
             If there is none; the message says how far the name leads.
         """
+        if not isinstance(target, str):
+            raise TypeError(f"get_submodule: target must be a name such as 'layers.0', not {target!r}")
         module: Module = self
         walked = type(self).__name__
         for name in target.split(".") if target else ():
@@ -367,6 +371,7 @@ class Module:
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call ``fn`` on every submodule and then on this module, for example to initialise weights."""
+        check_callable("apply", "fn", fn)
         for module in self.children():
             module.apply(fn)
         fn(self)
@@ -418,7 +423,7 @@ class Module:
                 device = arg
             elif not isinstance(arg, bool):  # non_blocking, by position
                 dtype = arg
-        if dtype is not None and np.dtype(dtype).kind != "f":
+        if dtype is not None and as_dtype("to", dtype).kind != "f":
             raise TypeError(f"to: a module can only be converted to a floating-point dtype, not {np.dtype(dtype)}")
         if device is not None:
             device = find_device(device)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigen.arguments import broadcastable, one_axis
+from minigen.arguments import broadcastable, one_axis, one_integer
 from minigen.backend import array_module
 from minigen.operands import Tensor, as_operand, check_range, gather_index, integer_index, is_tensor, operands
 from minigen.ops.arithmetic import Where
@@ -151,9 +151,12 @@ def repeat_interleave(x: Tensor, repeats: Any, dim: int | None) -> Tensor:
     if dim is None:
         x, dim = x.flatten(), 0
     axis = one_axis("repeat_interleave", dim, x.ndim)
-    counts = [repeats]
+    if x.ndim == 0:
+        x = x.reshape(1)
     if is_tensor(repeats):
         counts = integer_index("repeat_interleave", repeats).reshape(-1).tolist()
+    else:
+        counts = [one_integer("repeat_interleave", "repeats (or a tensor of them)", repeats)]
     if len(counts) not in (1, x.shape[axis]) or min(counts, default=0) < 0:
         raise ValueError(
             f"repeat_interleave: repeats {counts} must be one number >= 0, or one for each of the {x.shape[axis]} "

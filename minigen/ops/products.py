@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigen.arguments import broadcastable
-from minigen.operands import Tensor, is_tensor, one_dtype
+from minigen.operands import Tensor, is_tensor, one_dtype, one_number
 from minigen.ops.matmul import MatMul
 
 
@@ -61,6 +61,7 @@ def outer(a: Tensor, b: Tensor) -> Tensor:
 def plus_product(name: str, x: Tensor, a: Tensor, b: Tensor, beta: Any, alpha: Any, axes: tuple[int, int]) -> Tensor:
     """Beta * x + alpha * (a @ b): addmm, baddbmm, addmv."""
     y = product(name, a, b, axes)
+    beta, alpha = one_number(name, "beta", beta), one_number(name, "alpha", alpha)
     if not is_tensor(x) or not broadcastable(x.shape, y.shape) or x.ndim > y.ndim:
         raise ValueError(f"{name}: the input of shape {getattr(x, 'shape', x)} does not broadcast to {y.shape}")
     one_dtype(name, x, y)

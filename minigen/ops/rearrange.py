@@ -5,13 +5,11 @@ Plain functions of tensors, by their methods only; arguments are checked here.
 
 from __future__ import annotations
 
-import operator
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from minigen.arguments import all_axes, as_sizes, one_axis
+from minigen.arguments import all_axes, as_sizes, one_axis, one_integer
 from minigen.backend import array_module
 from minigen.operands import Tensor
 from minigen.ops.arithmetic import Where
@@ -33,13 +31,16 @@ def repeat(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
 def split(x: Tensor, split_size: int | Sequence[int], dim: int) -> tuple[Tensor, ...]:
     """Cut into pieces of one length (the last may be shorter), or of the lengths given."""
     axis = one_axis("split", dim, x.ndim)
+    if x.ndim == 0:
+        raise IndexError("split: a tensor without axes has nothing to cut")
     length = x.shape[axis]
-    if isinstance(split_size, int):
+    if not isinstance(split_size, (tuple, list)):
+        split_size = one_integer("split", "split_size (or each of several)", split_size)
         if split_size <= 0:
             raise ValueError(f"split: split_size must be positive, not {split_size}")
         stops = [*range(split_size, length, split_size), length]
     else:
-        stops = [int(n) for n in np.cumsum(split_size)]
+        stops = list(itertools.accumulate(as_sizes("split", (split_size,))))
         if not stops or stops[-1] != length or min(split_size) < 0:
             raise ValueError(f"split: the lengths {list(split_size)} do not add up to {length}, axis {dim}")
     return tuple(x.narrow(axis, a, b - a) for a, b in zip([0, *stops[:-1]], stops, strict=True))
@@ -50,7 +51,8 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     axis = one_axis("narrow", dim, x.ndim)
     if x.ndim == 0:
         raise IndexError("narrow: a tensor without axes has nothing to cut")
-    start, n = operator.index(start), x.shape[axis]
+    start, length = one_integer("narrow", "start", start), one_integer("narrow", "length", length)
+    n = x.shape[axis]
     first = start + n if start < 0 else start
     if not 0 <= first <= n or not 0 <= length <= n - first:
         raise ValueError(f"narrow: {length} slices from {start} on are not in axis {axis} of a tensor of {x.shape}")
@@ -73,9 +75,9 @@ def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
 
 def roll(x: Tensor, shifts: Any, dims: Any) -> Tensor:
     """The elements moved along axes; what leaves at the end comes back at the beginning."""
-    if dims is None or dims == ():
+    if dims is None or (isinstance(dims, tuple) and not dims):
         return roll(x.flatten(), shifts, 0).reshape(x.shape)
-    shifts, dims = (as_sizes(n if isinstance(n, (tuple, list)) else (n,)) for n in (shifts, dims))
+    shifts, dims = as_sizes("roll", (shifts,), "a shift"), as_sizes("roll", (dims,), "an axis")
     if len(shifts) != len(dims):
         raise ValueError(f"roll: {len(shifts)} shifts, but {len(dims)} axes")
     for shift, dim in zip(shifts, dims, strict=True):
@@ -92,6 +94,7 @@ def triangle(name: str, x: Tensor, diagonal: int) -> Tensor:
     if x.ndim < 2:
         raise ValueError(f"{name}: a matrix or a stack of them is wanted, not a tensor of shape {x.shape}")
     xp = array_module(x.array)
+    diagonal = one_integer(name, "diagonal", diagonal)
     shift = diagonal if name == "tril" else diagonal - 1
     lower = xp.tri(*x.shape[-2:], shift, "bool")
     return Where.apply(x, x.new_zeros(()), condition=lower if name == "tril" else ~lower)
@@ -106,6 +109,7 @@ def _diagonal_places(x: Tensor, rows: int, columns: int, offset: int) -> tuple:
 
 def diagonal(x: Tensor, offset: int, dim1: int, dim2: int) -> Tensor:
     """The elements x[i, i + offset] of two axes, along a new last axis."""
+    offset = one_integer("diagonal", "offset", offset)
     first, second = all_axes("diagonal", (dim1, dim2), x.ndim)
     x = x.movedim((first, second), (-2, -1))
     rows, columns = x.shape[-2:]
@@ -116,6 +120,7 @@ def diag_embed(x: Tensor, offset: int, dim1: int, dim2: int) -> Tensor:
     """The last axis as a diagonal of matrices that are 0 elsewhere: the adjoint of `diagonal`."""
     if x.ndim == 0:
         raise ValueError("diag_embed: a tensor without axes has no diagonal to fill; use reshape(1)")
+    offset = one_integer("diag_embed", "offset", offset)
     first, second = all_axes("diag_embed", (dim1, dim2), x.ndim + 1)
     side = x.shape[-1] + abs(offset)
     places = _diagonal_places(x, side, side, offset)

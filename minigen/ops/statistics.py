@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigen.arguments import Dims, all_axes, count_along, one_axis
+from minigen.arguments import Dims, all_axes, check_keepdim, count_along, one_axis
 from minigen.backend import array_module
 from minigen.dtypes import plain_number
-from minigen.operands import Tensor, floating
+from minigen.operands import Tensor, floating, one_number
 from minigen.ops.reductions import VectorNorm
 from minigen.ops.shapes import Cat
 
@@ -24,6 +24,7 @@ def _degrees(name: str, x: Tensor, dim: Any, unbiased: bool, correction: float |
         if not isinstance(unbiased, bool):
             raise TypeError(f"{name}: unbiased must be True or False, not {unbiased!r}; give a number as correction=")
         correction = int(unbiased)
+    correction = one_number(name, "correction", correction)
     count = count_along(x.shape, all_axes(name, dim, x.ndim))
     return dim, max(count - correction, 0)
 
@@ -63,6 +64,7 @@ def prod(x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     No quotient product / element, as in the textbook derivative: so it is exact where elements are 0.
     """
     x = x if x.dtype.kind == "f" else x.long()
+    check_keepdim("prod", keepdim)
     axis = 0 if dim is None else one_axis("prod", dim, x.ndim)
     y = x.flatten() if dim is None or x.ndim == 0 else x.movedim(axis, 0)  # (n, ...)
     if len(y) == 0:

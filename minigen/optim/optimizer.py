@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minigen.arguments import check_callable
 from minigen.backend import Array, array_module, to_device
 from minigen.modes import enable_grad
 from minigen.tensor import Tensor
@@ -131,6 +132,7 @@ class Optimizer:
         """
         loss = None
         if closure is not None:
+            check_callable("step", "closure", closure)
             with enable_grad():
                 loss = closure()
         self.stepped = True

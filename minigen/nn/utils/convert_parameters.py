@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from minigen.functional.arguments import check_tensor
 from minigen.namespace import cat
+from minigen.nn.module import Module
 from minigen.tensor import Tensor
 
 
@@ -17,10 +19,23 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     >>> parameters_to_vector(nn.Linear(3, 2).parameters()).shape
     (8,)
     """
-    flat = [parameter.flatten() for parameter in parameters]
+    flat = [parameter.flatten() for parameter in _listed("parameters_to_vector", parameters)]
     if not flat:
         raise ValueError("parameters_to_vector: there are no parameters")
     return cat(flat)
+
+
+def _listed(owner: str, parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Return the parameters as a list; raise TypeError unless they are tensors, and several."""
+    if not isinstance(parameters, Iterable) or isinstance(parameters, (str, Module)):
+        raise TypeError(
+            f"{owner}: parameters must be an iterable of tensors, not {type(parameters).__name__}; "
+            "pass model.parameters()"
+        )
+    tensors = list(parameters)
+    for i, parameter in enumerate(tensors):
+        check_tensor(owner, **{f"parameter {i}": parameter})
+    return tensors
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
@@ -40,7 +55,8 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     >>> layer.bias.tolist()
     [1.0, 1.0]
     """
-    targets = list(parameters)
+    check_tensor("vector_to_parameters", vec=vec)
+    targets = _listed("vector_to_parameters", parameters)
     total = sum(parameter.numel() for parameter in targets)
     if vec.shape != (total,):
         raise ValueError(f"vector_to_parameters: vec has shape {vec.shape}, but the parameters want ({total},)")

@@ -154,7 +154,7 @@ def parameter_of(owner: str, module: Module, name: str) -> Tensor:
     """Return a tensor of a module that is to be normalised, or raise with its name."""
     if not isinstance(module, Module):
         raise TypeError(f"{owner}: module must be an nn.Module, not a {type(module).__name__}")
-    weight = getattr(module, name, None)
+    weight = getattr(module, name, None) if isinstance(name, str) else None
     if not isinstance(weight, Tensor):
         raise ValueError(f"{owner}: {type(module).__name__} has no parameter {name!r}")
     return weight

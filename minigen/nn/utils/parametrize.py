@@ -120,6 +120,8 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
     for name, value in (("module", module), ("parametrization", parametrization)):
         if not isinstance(value, Module):
             raise TypeError(f"register_parametrization: {name} must be an nn.Module, not a {type(value).__name__}")
+    if not isinstance(tensor_name, str):
+        raise TypeError(f"register_parametrization: tensor_name must be a name such as 'weight', not {tensor_name!r}")
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
         stack = module.parametrizations[tensor_name]

@@ -49,7 +49,7 @@ class _Normalisation:
     @classmethod
     def stop(cls, module: Module, name: str, inputs: list[str]) -> Any:
         """Make the computed tensor a parameter again, and forget what it was computed from."""
-        self = module._computed.get(name)
+        self = module._computed.get(name) if isinstance(name, str) else None
         if not isinstance(self, cls):
             raise ValueError(f"remove_{cls.owner}: {type(module).__name__}.{name} has no {cls.owner}")
         with no_grad():

@@ -85,6 +85,8 @@ class MultiStepLR(Formula):
     def __init__(
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
+        if not isinstance(milestones, Iterable):
+            raise TypeError(f"MultiStepLR: milestones must be a list of epochs, not {milestones!r}")
         self.milestones = sorted(self._check_count("a milestone", milestone, low=0) for milestone in milestones)
         self.gamma = self._check_number("gamma", gamma, 0.0)
         super().__init__(optimizer, last_epoch)
