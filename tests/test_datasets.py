@@ -363,7 +363,7 @@ def test_shapes_follow_their_formulas():
 def test_unknown_toy_set():
     with pytest.raises(ValueError, match="ring-8, grid-25"):
         Toy2D("ring-9")
-    with pytest.raises(ValueError, match="n is 0"):
+    with pytest.raises(ValueError, match="n must be an integer >= 1, not 0"):
         Toy2D("moons", 0)
 
 

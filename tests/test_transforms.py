@@ -142,7 +142,7 @@ def test_flip_mirrors_left_and_right_with_its_probability():
         assert (back(RandomHorizontalFlip(0.0)(image)) == array).all()
     flips = sum(int(RandomHorizontalFlip(0.3)(np.array([[0, 1]]))[0, 0]) for _ in range(1000))
     assert 240 < flips < 360
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="p must be a number from 0 to 1, not 2"):
         RandomHorizontalFlip(2)
 
 
