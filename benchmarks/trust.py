@@ -88,7 +88,7 @@ function.  And right functions must pass: a check that cries wolf is turned off 
 - Nothing here was run on a GPU.
 """
 SURVIVORS = """\
-What survived, looked at one by one:
+What survived, looked at one by one; the tests that are said to be added came after this count:
 
 {list}"""
 
@@ -129,7 +129,7 @@ def survivors_of(mutants: dict) -> str:
     reasons = json.loads((ROOT / "benchmarks" / "survivors.json").read_text(encoding="utf-8"))
     lines = []
     for name in mutants["survivors"]:
-        place = re.sub(r"x_|xǁ", "", name.partition("__mutmut")[0]).replace("ǁ", ".")
+        place = re.sub(r"\.x[_ǁ]", ".", name.partition("__mutmut")[0]).replace("ǁ", ".")
         lines.append(f"- `{place}`: {reasons.get(name, 'not looked at yet')}")
     return SURVIVORS.format(list="\n".join(lines)) if lines else "No mutant survived."
 
