@@ -63,6 +63,8 @@ def result_type(a: Tensor, b: Tensor) -> np.dtype:
 
     Tensors without axes only count where they are of a higher kind (bool < integer < floating).
     """
+    if is_tensor(a) != is_tensor(b):
+        a, b = (a, as_operand("result_type", b, a)) if is_tensor(a) else (as_operand("result_type", a, b), b)
     kinds = [KINDS[given("result_type", x).dtype.kind] for x in (a, b)]
     if (a.ndim == 0) != (b.ndim == 0):
         with_axes, without = (0, 1) if b.ndim == 0 else (1, 0)

@@ -171,7 +171,7 @@ MISUSES = [
     (lambda: jacobian(X, X), TypeError, "jacobian: func must be a function"),
     # data
     (lambda: Subset([1, 2, 3], 1), TypeError, "Subset: indices must be a list of integers, not 1"),
-    (lambda: Subset([1, 2, 3], [0.5]), TypeError, "Subset: indices must be a list of integers, not [0.5]"),
+    (lambda: Subset([1, 2, 3], [0.5]), TypeError, "Subset: each of indices must be an integer, not 0.5"),
     (lambda: Subset([1, 2, 3], [0, 1])[2], IndexError, "Subset: index 2 lies outside a subset of 2 samples"),
     (lambda: random_split([1, 2, 3], 2), TypeError, "random_split: lengths must be a list of numbers, not 2"),
     (lambda: DataLoader([1, 2], collate_fn=[1]), TypeError, "DataLoader: collate_fn must be a function, not a list"),
@@ -207,7 +207,8 @@ def test_what_pytorch_accepts_is_accepted():
     assert minigen.linspace(SCALAR, 2, 3).tolist() == [1.0, 1.5, 2.0]
     assert X.to("float64").dtype == X.to(float).dtype == minigen.float64
     assert WHOLE.clone().add_(2).sum().item() == 36
-    assert Subset([1, 2, 3], minigen.tensor([2, 0]))[0] == 3
+    assert Subset([1, 2, 3], minigen.tensor([2, 0]))[0] == Subset([1, 2, 3], list(minigen.tensor([2, 0])))[0] == 3
+    assert minigen.result_type(WHOLE, 1.5) == minigen.result_type(np.float64(1.5), WHOLE) == minigen.float32
     assert [minigen.tensor([SCALAR, 2.0]).shape, minigen.tensor([X, X]).shape] == [(2,), (2, 4, 3)]
     assert issubclass(OutOfMemoryError, RuntimeError)
     assert len(TensorDataset(X)) == 4

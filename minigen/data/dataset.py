@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -109,11 +109,9 @@ class Subset(Dataset):
 
     def __init__(self, dataset: Any, indices: Any) -> None:
         self.dataset = dataset
-        if isinstance(indices, Tensor):
-            indices = indices.tolist()
-        if not isinstance(indices, (Sequence, np.ndarray)) or not all(isinstance(i, Integral) for i in indices):
+        if not isinstance(indices, (Sequence, np.ndarray, Tensor)):
             raise TypeError(f"Subset: indices must be a list of integers, not {indices!r}")
-        self.indices = np.asarray(indices, dtype=np.int64)
+        self.indices = np.array([one_integer("Subset", "each of indices", i) for i in indices], dtype=np.int64)
         length = len(dataset)
         outside = self.indices[(self.indices < -length) | (self.indices >= length)]
         if outside.size:
