@@ -4,6 +4,8 @@
 `minigen.nn`, optimisers in `minigen.optim`, data sets in `minigen.data`, whole systems in `minigen.models`.
 """
 
+from math import inf, nan, pi
+
 from numpy import dtype
 
 from minigen.backend import (

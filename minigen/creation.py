@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigen.arguments import as_sizes, one_integer
-from minigen.backend import Array, Generator, OutOfMemoryError, array_module, to_device
+from minigen.backend import Array, Generator, OutOfMemoryError, array_module, to_device, to_numpy
 from minigen.backend import generator as global_generator
 from minigen.dtypes import as_dtype, bool_, drawn_dtype, float32, int64, number_dtype, plain_number
 from minigen.operands import one_number
@@ -29,6 +29,8 @@ __all__ = [
     "full",
     "full_like",
     "linspace",
+    "multinomial",
+    "normal",
     "ones",
     "ones_like",
     "rand",
@@ -334,3 +336,105 @@ def bernoulli(input: Tensor, generator: Generator | None = None) -> Tensor:
         raise ValueError("bernoulli: probabilities must lie in [0, 1]")
     draw = rand(input.shape, generator=generator, dtype=input.dtype, device=input.device)
     return (draw < input).to(dtype=bool_).to(dtype=input.dtype)
+
+
+def normal(
+    mean: Tensor | float,
+    std: Tensor | float,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: str | None = None,
+) -> Tensor:
+    """Numbers from normal distributions: one for each element of ``mean`` and ``std``, or ``size`` numbers of one.
+
+    Parameters
+    ----------
+    mean, std : Tensor or float
+        Tensors are broadcast; ``std`` must not be negative.
+    size : tuple of int, optional
+        The shape, where both are numbers.
+    generator : Generator, optional
+        The source; the global one if None.
+    dtype, device : optional
+        Where both are numbers, as in `randn`.
+
+    Returns
+    -------
+    Tensor
+        No gradient flows to ``mean`` and ``std``; ``mean + std * randn_like(mean)`` lets it.
+
+    Raises
+    ------
+    ValueError
+        If a ``std`` is negative.
+    TypeError
+        If both are numbers and no size is given, or one is a tensor and a size is.
+    """
+    tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
+    if bool(tensors) != (size is None):
+        raise TypeError("normal: give a size with two numbers, and none with a tensor")
+    if bool((std < 0).any() if isinstance(std, Tensor) else std < 0):
+        raise ValueError(f"normal: std must not be negative, but is {std}")
+    if not tensors:
+        return randn(size, generator=generator, dtype=dtype, device=device) * std + mean
+    like = sum(x.detach() * 0 for x in tensors)
+    draw = randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
+    return (draw * std + mean).detach()
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, generator: Generator | None = None
+) -> Tensor:
+    """Indices drawn with the probabilities that ``input`` names.
+
+    Parameters
+    ----------
+    input : Tensor
+        (K,) or (N, K): for each row K weights, not negative, which need not add up to 1.
+    num_samples : int
+        How many indices a row gives.
+    replacement : bool, default False
+        Whether an index may be drawn again.
+    generator : Generator, optional
+        The source; the global one if None.
+
+    Returns
+    -------
+    Tensor
+        int64, (num_samples,) or (N, num_samples).
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, a row has none above 0, or K cannot give so many samples.
+
+    Notes
+    -----
+    With replacement, the place of a uniform number among the summed weights is drawn.  Without, every index
+    waits for an exponential time of rate w: the first that comes is k with probability w_k / sum(w), and so
+    on among those that are left.
+
+    Examples
+    --------
+    >>> multinomial(tensor([0.0, 1.0, 0.0]), 2, replacement=True)
+    tensor([1, 1])
+    """
+    if not isinstance(input, Tensor) or input.ndim not in (1, 2) or input.dtype.kind != "f":
+        what = f"{input.dtype} {input.shape}" if isinstance(input, Tensor) else type(input).__name__
+        raise TypeError(f"multinomial: input must be a floating-point Tensor (K,) or (N, K), not {what}")
+    weights = to_numpy(input.array).astype(np.float64)
+    if not np.isfinite(weights).all() or (weights < 0).any() or not (weights.sum(-1) > 0).all():
+        raise ValueError("multinomial: weights must be finite and not negative, and in each row one above 0")
+    count, most = one_integer("multinomial", "num_samples", num_samples), weights.shape[-1]
+    if count < 1 or (count > most and not replacement):
+        raise ValueError(f"multinomial: {count} samples of {most} indices; give 1 to {most}, or replacement=True")
+    source = (generator or global_generator).numpy
+    if replacement:
+        sums = weights.cumsum(-1)  # (..., K)
+        draw = source.random((*weights.shape[:-1], count)) * sums[..., -1:]  # (..., num_samples)
+        indices = (draw[..., None] >= sums[..., None, :]).sum(-1)
+    else:
+        waits = source.exponential(size=weights.shape) / np.where(weights > 0, weights, 1)
+        indices = np.where(weights > 0, waits, np.inf).argsort(-1)[..., :count]
+    return _finish(indices.astype(int64), input.device, False)

@@ -1,10 +1,11 @@
-"""Is there a GPU?  The two questions that programs ask of ``torch.cuda``, answered for CuPy.
+"""Is there a GPU?  What programs ask of ``torch.cuda``, answered for CuPy.
 
 Arrays and devices are the business of `minigen.backend`.
 """
 
 from __future__ import annotations
 
+from minigen.arguments import one_integer
 from minigen.backend import find_device
 from minigen.oldnames import DTYPES, TensorType
 
@@ -25,6 +26,17 @@ def is_available() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def manual_seed(seed: int) -> None:
+    """Accept a seed, for programs that set all there are: without effect, as every number is drawn on the host.
+
+    `minigen.manual_seed` decides, for every device.
+    """
+    one_integer("cuda.manual_seed", "seed", seed)
+
+
+manual_seed_all = manual_seed
 
 
 def device_count() -> int:

@@ -502,7 +502,9 @@ def _seeds(name: str, outputs: list, grad_outputs: list) -> list[Tensor]:
 
 
 def _as_list(tensors: Any) -> list:
-    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
+    """Make a list of one tensor, or of several: a list, a ParameterList, a generator."""
+    several = isinstance(tensors, Iterable) and not hasattr(tensors, "shape")  # an array is one
+    return list(tensors) if several else [tensors]
 
 
 def grad(

@@ -42,6 +42,7 @@ from minigen.operands import (
     compare,
     floating,
     given,
+    not_a_tensor,
     one_number,
     operands,
     unary,
@@ -419,6 +420,12 @@ class Tensor:
         """Uninitialised memory of this dtype on this device; options as in `minigen.empty`."""
         return self._new("empty", size, **options)
 
+    def new_tensor(self, data: Any, dtype: Any = None, device: Any = None, requires_grad: Bool = False) -> Tensor:
+        """A copy of numbers, lists or arrays, in this dtype and on this device unless others are named."""
+        name = "new_tensor"
+        source = data if isinstance(data, Tensor) else as_tensor(name, np.asarray(data))
+        return self._new("empty", source.shape, dtype, device).copy_(source.detach()).requires_grad_(requires_grad)
+
     def new_full(self, size: Any, fill_value: Any, requires_grad: Bool = False, **options: Any) -> Tensor:
         """One number everywhere, of this dtype on this device; options as in `minigen.full`."""
         return self._new("empty", (size,), **options).fill_(fill_value).requires_grad_(requires_grad)
@@ -670,6 +677,12 @@ class Tensor:
         """True where all elements along ``dim`` are."""
         return self._constant("all", dim, keepdim)
 
+    def equal(self, other: Tensor) -> Bool:
+        """True if the two tensors have the same shape and elements."""
+        if not isinstance(other, Tensor):
+            raise not_a_tensor("equal", "other", other)
+        return self.shape == other.shape and bool((self == other).all())
+
     def isnan(self) -> Tensor:
         """True where an element is not a number."""
         return self._of_each("isnan")
@@ -832,6 +845,14 @@ class Tensor:
         """NaN and infinities replaced by numbers; the infinities by the largest ones of the dtype."""
         return choosing.nan_to_num(self, nan, posinf, neginf)
 
+    def clamp_min(self, min: Any) -> Tensor:
+        """Each element, not below ``min``."""
+        return self.clamp(min=min)
+
+    def clamp_max(self, max: Any) -> Tensor:
+        """Each element, not above ``max``."""
+        return self.clamp(max=max)
+
     def clamp(self, min: Any = None, max: Any = None) -> Tensor:
         """Each element, not below ``min`` and not above ``max`` (numbers or tensors)."""
         if min is None and max is None:
@@ -883,6 +904,10 @@ class Tensor:
     def cumsum(self, dim: Int, dtype: Any = None) -> Tensor:
         """The running sum along ``dim``; see `minigen.cumsum`."""
         return reductions.CumSum.apply(self.to(dtype=dtype), dim=one_axis("cumsum", dim, self.ndim))
+
+    def cumprod(self, dim: Int, dtype: Any = None) -> Tensor:
+        """The running product along ``dim``; see `minigen.cumprod`."""
+        return statistics.cumprod(self.to(dtype=dtype), dim)
 
     def norm(self, p: Any = "fro", dim: Dims = None, keepdim: Bool = False) -> Tensor:
         """The norm of order ``p`` of the elements; see `minigen.norm`."""

@@ -62,6 +62,7 @@ OPTIMIZERS = [
     (optim.AdamW, {"lr": 0.1}),
     (optim.RMSprop, {"lr": 0.1, "momentum": 0.9, "centered": True}),
     (optim.Adagrad, {"lr": 0.1, "lr_decay": 0.1}),
+    (optim.Adadelta, {"weight_decay": 0.01}),
 ]
 
 

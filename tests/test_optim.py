@@ -37,6 +37,9 @@ OPTIMISERS = [
     ("Adagrad", {}),
     ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "eps": 1e-3, "maximize": True}),
     ("Adagrad", {"lr": 0.1, "initial_accumulator_value": 0.5}),
+    ("Adadelta", {}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.6, "eps": 1e-3, "weight_decay": 0.1, "maximize": True}),
+    ("Adadelta", {"rho": 1.0}),
 ]
 every_optimiser = pytest.mark.parametrize(("name", "options"), OPTIMISERS)
 
@@ -448,6 +451,7 @@ def clip_what_is_infinite():
         (lambda: optim.Adagrad([p], lr_decay=-1), ValueError, "Adagrad: lr_decay must be a number at least 0"),
         (lambda: optim.Adagrad([p], initial_accumulator_value=-1), ValueError, "initial_accumulator_value"),
         (lambda: optim.Adagrad([p], eps=-1), ValueError, "Adagrad: eps"),
+        (lambda: optim.Adadelta([p], rho=1.5), ValueError, r"Adadelta: rho must be a number in \[0, 1\)"),
         (lambda: optim.SGD([p], momentum=-0.1), ValueError, "SGD: momentum"),
         (lambda: nn.utils.clip_grad_norm_([p], -1.0), ValueError, "clip_grad_norm_: max_norm must be a number"),
         (lambda: nn.utils.clip_grad_norm_([p], 1.0, 0), ValueError, "norm_type must be above 0"),

@@ -155,6 +155,8 @@ class TestRandom:
         "randn": lambda: minigen.randn(3, 4),
         "randint": lambda: minigen.randint(0, 100, (5,)),
         "randperm": lambda: minigen.randperm(20),
+        "normal": lambda: minigen.normal(minigen.zeros(3), 1.0),
+        "multinomial": lambda: minigen.multinomial(minigen.ones(50), 8),
         "rand_like": lambda: minigen.rand_like(minigen.zeros(3)),
         "randn_like": lambda: minigen.randn_like(minigen.zeros(3)),
         "normal_": lambda: minigen.zeros(3).normal_(),
@@ -190,6 +192,51 @@ class TestRandom:
         assert sorted(minigen.randperm(50).tolist()) == list(range(50))
         n = minigen.randn(4000)
         assert abs(n.mean().item()) < 0.1 and abs(n.std().item() - 1) < 0.05
+
+    def test_normal_takes_numbers_and_tensors(self):
+        mean = minigen.tensor([[10.0], [-10.0]], requires_grad=True)
+        x = minigen.normal(mean, minigen.full((4000,), 2.0))  # (2, 1), (4000,) -> (2, 4000)
+        assert x.shape == (2, 4000) and not x.requires_grad
+        assert np.allclose(x.mean(1).numpy(), [10, -10], atol=0.2) and np.allclose(x.std(1).numpy(), 2, atol=0.1)
+        assert minigen.normal(minigen.zeros(2), 0.0).tolist() == [0.0, 0.0]
+        y = minigen.normal(3.0, 0.5, (4000,), dtype=minigen.float64)
+        assert y.dtype == np.float64 and abs(y.mean().item() - 3) < 0.05 and abs(y.std().item() - 0.5) < 0.05
+
+    @pytest.mark.parametrize("replacement", [True, False])
+    def test_multinomial_draws_by_weight(self, replacement):
+        weights = minigen.tensor([2.0, 0.0, 6.0]).expand(4000, 3)
+        first = minigen.multinomial(weights, 1, replacement)
+        assert first.shape == (4000, 1) and first.dtype == np.int64
+        assert np.allclose(np.bincount(first.numpy()[:, 0], minlength=3) / 4000, [0.25, 0, 0.75], atol=0.03)
+        assert minigen.multinomial(minigen.tensor([0.0, 1.0]), 7, True).tolist() == [1] * 7
+
+    def test_multinomial_without_replacement_names_no_index_twice(self):
+        x = minigen.multinomial(minigen.rand(50, 6) + 0.1, 6)
+        assert np.array_equal(np.sort(x.numpy(), 1), np.tile(np.arange(6), (50, 1)))
+        second = minigen.multinomial(minigen.tensor([8.0, 1.0, 3.0]).expand(4000, 3), 2).numpy()[:, 1]
+        chances = [1 / 12 * 8 / 11 + 3 / 12 * 8 / 9, 8 / 12 * 1 / 4 + 3 / 12 * 1 / 9, 8 / 12 * 3 / 4 + 1 / 12 * 3 / 11]
+        assert np.allclose(np.bincount(second) / 4000, chances, atol=0.03)
+        assert minigen.multinomial(minigen.tensor([0.0, 1.0]), 2).tolist() == [1, 0]  # as PyTorch does
+
+    @pytest.mark.parametrize(
+        ("draw", "error", "words"),
+        [
+            (lambda: minigen.normal(0.0, 1.0), TypeError, "normal: give a size with two numbers"),
+            (lambda: minigen.normal(minigen.zeros(2), 1.0, (2,)), TypeError, "none with a tensor"),
+            (lambda: minigen.normal(0.0, -1.0, (2,)), ValueError, "normal: std must not be negative, but is -1.0"),
+            (lambda: minigen.normal(0.0, -minigen.ones(2)), ValueError, "normal: std"),
+            (lambda: minigen.multinomial(minigen.ones(2), 3), ValueError, "3 samples of 2 indices; .*replacement=True"),
+            (lambda: minigen.multinomial(minigen.ones(2), 0), ValueError, "multinomial: 0 samples"),
+            (lambda: minigen.multinomial(minigen.zeros(2, 2), 1), ValueError, "in each row one above 0"),
+            (lambda: minigen.multinomial(minigen.tensor([1.0, -1.0]), 1), ValueError, "not negative"),
+            (lambda: minigen.multinomial(minigen.tensor([1.0, minigen.nan]), 1), ValueError, "finite"),
+            (lambda: minigen.multinomial(minigen.arange(3), 1), TypeError, r"multinomial: .*not int64 \(3,\)"),
+            (lambda: minigen.multinomial([0.5, 0.5], 1), TypeError, "multinomial: .*not list"),
+        ],
+    )
+    def test_draws_that_are_refused(self, draw, error, words):
+        with pytest.raises(error, match=words):
+            draw()
 
     def test_wrong_arguments(self):
         with pytest.raises(ValueError, match="seed"):

@@ -224,7 +224,7 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """True if two tensors have the same shape and elements."""
-    return given("equal", input).shape == given("equal", other, "other").shape and bool((input == other).all())
+    return given("equal", input).equal(other)
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:

@@ -20,6 +20,7 @@ __all__ = [
     "argmin",
     "argsort",
     "count_nonzero",
+    "cumprod",
     "cumsum",
     "log_softmax",
     "logsumexp",
@@ -102,6 +103,42 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """True where all elements are."""
     return given("all", input).all(dim, keepdim)
+
+
+def cumprod(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    r"""The running product along an axis: :math:`y_i = x_0 \cdots x_i`.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape; integers are multiplied as int64.
+    dim : int
+        The axis.
+    dtype : dtype, optional
+        What the input is converted to first.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Raises
+    ------
+    IndexError
+        If there is no such axis.
+
+    Notes
+    -----
+    Composed of log2(n) products of slices, so that its derivatives are right at zeros too, where
+    :math:`y_i / x_j` is not there to be taken.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> minigen.cumprod(minigen.tensor([1.0, 2.0, 3.0, 0.5]), dim=0)
+    tensor([1., 2., 6., 3.])
+    """
+    return given("cumprod", input).cumprod(dim, dtype)
 
 
 def cumsum(input: Tensor, dim: int, dtype: Any = None) -> Tensor:

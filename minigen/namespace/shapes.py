@@ -21,6 +21,7 @@ __all__ = [
     "broadcast_to",
     "cat",
     "chunk",
+    "concat",
     "diag",
     "diag_embed",
     "diagonal",
@@ -88,6 +89,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"along axis {differing[0]}; only axis {axis} may differ"
             )
     return shapes.Cat.apply(*_common_dtype(tensors), dim=axis)
+
+
+concat = cat
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:

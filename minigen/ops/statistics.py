@@ -43,6 +43,18 @@ def std(x: Tensor, dim: Any, unbiased: bool, keepdim: bool, correction: float | 
     return deviation.norm(2, dim, keepdim) / math.sqrt(divisor)
 
 
+def cumprod(x: Tensor, dim: int) -> Tensor:
+    """The running product along an axis, by doubling: after k rounds y_i is the product of its last 2**k factors."""
+    axis, y = one_axis("cumprod", dim, x.ndim), x if x.dtype.kind == "f" else x.long()
+    length = x.shape[axis] if x.ndim else 1
+    reach = 1
+    while reach < length:
+        early, late = y.narrow(axis, 0, reach), y.narrow(axis, reach, length - reach)
+        y = Cat.apply(early, late * y.narrow(axis, 0, length - reach), dim=axis)
+        reach *= 2
+    return y if y is not x else x.clone()
+
+
 def norm(name: str, x: Tensor, p: Any, dim: Dims, keepdim: bool) -> Tensor:
     """The norm of order p of the elements along ``dim``."""
     axes = all_axes(name, dim, floating(name, x).ndim)

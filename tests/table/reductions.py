@@ -78,6 +78,18 @@ ROWS = [
         for dim in (0, 1, -1)
     ],
     *[
+        Row(
+            f"cumprod (dim {dim})",
+            lambda x, dim=dim: x.cumprod(dim),
+            lambda d: (d.normal(4, 3, 5) * [1, 1, 1, 0, 1],),  # at zeros, too
+            lambda x, dim=dim: reference.along(lambda v: [math.prod(v[: i + 1]) for i in range(len(v))], x, dim),
+            (),
+            lambda t, x, dim=dim: x.cumprod(dim),
+            batched=(0,),
+        )
+        for dim in (1, -1)
+    ],
+    *[
         reduction(
             f"norm {p}",
             lambda x, p=p: x.norm(p, dim=(0, 2)),
