@@ -44,8 +44,9 @@ lint: .venv/.tests ## check style and types only
 results: .venv/.package ## measure again what docs/results.md says
 	@$(BIN)/python -m benchmarks.results
 
-bench: .venv/.tests ## compare the speed with PyTorch (which you install: .venv/bin/pip install torch)
-	@$(BIN)/python -m benchmarks.compare --out benchmarks/compare.json
+bench: .venv/.tests ## measure again what docs/speed.md says (20 minutes; you install PyTorch: .venv/bin/pip install torch)
+	@$(BIN)/python -m benchmarks.speed --json benchmarks/speed.json
+	@$(BIN)/python -m benchmarks.speed_page
 
 install: .venv/.tests ## set up .venv with minigen and its tests' tools, nothing else
 

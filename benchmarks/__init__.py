@@ -1,1 +1,1 @@
-"""Measurements: speed and memory against PyTorch, and what the systems reach on real data."""
+"""Measurements: speed and memory beside PyTorch, how far gradients can be trusted, what the systems reach on data."""

@@ -9,7 +9,6 @@ that it judges.  The output is docs/results.md, with grids of samples beside it 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import subprocess
@@ -26,7 +25,6 @@ from minigen.training import load_system, read_log
 ROOT = Path(__file__).parents[1]
 RUNS = Path("runs/results")
 STATIC = ROOT / "docs" / "_static"
-BENCH = ROOT / "benchmarks" / "compare.json"  # written by `make bench`
 JUDGED = 1000  # samples a generator is judged on
 
 # name, the command that trains it, and the grid of samples that the page shows
@@ -147,34 +145,7 @@ The demo's step size, batch and width were chosen by such a table, among a handf
 independent test.
 
 ![digits drawn by the demo](_static/demo.png)
-
-## Time and memory of a training step, beside PyTorch
-
-    make bench
-
-{bench_machine}.
-The workloads are described in `benchmarks/workloads.py`; both sides ran in one call, in turn.
-Milliseconds are medians; below 1, minigen is faster or takes less.  This is one run: on a shared machine the next
-one differs, by a tenth and more.
-
-{bench_table}
 """
-
-
-def bench_table(rows: list[dict]) -> str:
-    """The figures of `benchmarks.compare` as a table."""
-    lines = [
-        "| workload | threads | minigen, ms | PyTorch, ms | ratio | of minima | minigen, MB | PyTorch, MB | ratio |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        ours, theirs = row["minigen"], row["torch"]
-        lines.append(
-            f"| {row['workload']} | {row['threads']} | {ours['median_ms']:.1f} | {theirs['median_ms']:.1f} | "
-            f"{row['ratio']:.2f} | {row['ratio_min']:.2f} | "
-            f"{ours['peak_mb']} | {theirs['peak_mb']} | {row['memory_ratio']:.2f} |"
-        )
-    return "\n".join(lines)
 
 
 def verdict_on_test_set(title: str, judge: System, data: str) -> str:
@@ -202,10 +173,7 @@ def main() -> None:
 
     judge, glyph_judge = load_system(RUNS / "judge"), load_system(RUNS / "glyph-judge")
     vae = last_test_line("vae")
-    bench = json.loads(BENCH.read_text())
     facts |= {
-        "bench_machine": ", ".join(f"{key} {value}" for key, value in bench["machine"].items()),
-        "bench_table": bench_table(bench["rows"]),
         "versions": versions(),
         "cores": os.cpu_count(),
         "accuracy": 100 * last_test_line("judge")["test/accuracy"],

@@ -15,9 +15,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 Step = Callable[[], Any]
+
+
+class Case(NamedTuple):
+    """Something to be timed: `timed` is given what `prepare` made just before, off the clock."""
+
+    prepare: Callable[[], Any]
+    timed: Callable[[Any], Any]
 
 
 def gan_step(lib: Any, generator: Any, discriminator: Any, real: Any, noise_shape: tuple[int, ...]) -> Step:
@@ -40,9 +47,13 @@ def gan_step(lib: Any, generator: Any, discriminator: Any, real: Any, noise_shap
     return step
 
 
-def w1(lib: Any) -> Step:
-    """DCGAN 64x64, batch 64, 64 filters in the widest places' unit, as in pytorch/examples."""
-    nn, f, z = lib.nn, 64, 100
+def w1(lib: Any, batch: int = 64, size: int = 64) -> Step:
+    """DCGAN: 64 filters beside the image, twice as many with each halving, up to 512, as in pytorch/examples.
+
+    Its images are 64x64, by four halvings; other sizes, by one more or fewer, show how time and memory grow.
+    """
+    nn, z = lib.nn, 100
+    widths = [min(64 << i, 512) for i in range(size.bit_length() - 3)]  # 64x64: 64, 128, 256, 512
 
     def up(i: int, o: int, stride: int = 2, padding: int = 1) -> list[Any]:
         return [nn.ConvTranspose2d(i, o, 4, stride, padding, bias=False), nn.BatchNorm2d(o), nn.ReLU(True)]
@@ -51,24 +62,20 @@ def w1(lib: Any) -> Step:
         return [nn.Conv2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), nn.LeakyReLU(0.2, inplace=True)]
 
     generator = nn.Sequential(
-        *up(z, 8 * f, 1, 0),
-        *up(8 * f, 4 * f),
-        *up(4 * f, 2 * f),
-        *up(2 * f, f),
-        nn.ConvTranspose2d(f, 3, 4, 2, 1, bias=False),
+        *up(z, widths[-1], 1, 0),
+        *[layer for i, o in itertools.pairwise(widths[::-1]) for layer in up(i, o)],
+        nn.ConvTranspose2d(widths[0], 3, 4, 2, 1, bias=False),
         nn.Tanh(),
     )
     discriminator = nn.Sequential(
-        nn.Conv2d(3, f, 4, 2, 1, bias=False),
+        nn.Conv2d(3, widths[0], 4, 2, 1, bias=False),
         nn.LeakyReLU(0.2, inplace=True),
-        *down(f, 2 * f),
-        *down(2 * f, 4 * f),
-        *down(4 * f, 8 * f),
-        nn.Conv2d(8 * f, 1, 4, 1, 0, bias=False),
+        *[layer for i, o in itertools.pairwise(widths) for layer in down(i, o)],
+        nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False),
         nn.Flatten(0),
         nn.Sigmoid(),
     )
-    return gan_step(lib, generator, discriminator, lib.randn(64, 3, 64, 64), (64, z, 1, 1))
+    return gan_step(lib, generator, discriminator, lib.randn(batch, 3, size, size), (batch, z, 1, 1))
 
 
 def w2(lib: Any) -> Step:
@@ -223,4 +230,10 @@ def w6(lib: Any) -> Step:
     return step
 
 
-WORKLOADS = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "W6": w6}
+WORKLOADS: dict[str, Callable[..., Step]] = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "W6": w6}
+
+
+def step_case(lib: Any, name: str, **options: int) -> Case:
+    """Build the step called ``name``, as something to be timed."""
+    step = WORKLOADS[name](lib, **options)
+    return Case(lambda: None, lambda _: step())

@@ -72,9 +72,27 @@ def test_activations_keep_their_digits_far_out(name):
         (value,) = minigen.grad(value.sum(), far, create_graph=True)
 
 
+@pytest.mark.parametrize(("dtype", "error"), [(np.float32, 1e-7), (np.float64, 5e-16)])
+def test_erf_is_right_to_its_last_digits(dtype, error):
+    x = np.linspace(-7, 7, 100_001, dtype=dtype)
+    exact = np.array([math.erf(v) for v in x.tolist()])
+    y = minigen.tensor(x).erf().numpy()
+    np.testing.assert_allclose(y, exact, rtol=error, atol=0)
+    assert np.abs(y).max() == 1
+
+
 def test_sigmoid_keeps_its_digits_where_a_logarithm_will_be_taken():
     y = F.sigmoid(minigen.tensor([-10.0, -20.0, -80.0]))
     np.testing.assert_allclose(y.numpy(), 1 / (1 + np.exp([10.0, 20.0, 80.0])), rtol=1e-6)
+    assert F.sigmoid(minigen.tensor(-95.0)).item() == pytest.approx(math.exp(-95), rel=1e-3, abs=0)
+
+
+@pytest.mark.parametrize("dtype", [minigen.float16, minigen.float32, minigen.float64])
+def test_sigmoid_of_large_numbers_is_one(dtype):
+    y = F.sigmoid(minigen.tensor([12.0, 100.0, 1000.0, math.inf, -math.inf, math.nan], dtype=dtype)).tolist()
+    assert y[0] == pytest.approx(1, rel=1e-5)
+    assert y[1:5] == [1.0, 1.0, 1.0, 0.0]
+    assert math.isnan(y[5])
 
 
 def test_activations_keep_channels_last():

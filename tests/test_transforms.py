@@ -179,6 +179,9 @@ def test_normalize_agrees_with_its_formula():
     batch = minigen.stack([image, image])
     np.testing.assert_array_equal(Normalize(mean, std)(batch).numpy()[1], result)
     assert Normalize(0.5, 0.5)(minigen.tensor([[[0.0, 1.0]]])).tolist() == [[[-1.0, 1.0]]]
+    image = minigen.ones(1, 2, 2).requires_grad_()
+    Normalize(0.5, 0.25)(image).sum().backward()
+    assert image.grad.tolist() == [[[4.0, 4.0], [4.0, 4.0]]]
 
 
 @pytest.mark.parametrize(

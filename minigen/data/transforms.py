@@ -293,9 +293,12 @@ class Normalize:
                 f"Normalize: {len(self.mean)} means and {len(self.std)} deviations do not fit an image of "
                 f"shape {tuple(tensor.shape)}: (..., C, H, W) wants 1 or C of each"
             )
-        mean = from_numpy(self.mean.astype(tensor.dtype)[:, None, None])  # (C,) -> (C, 1, 1)
-        std = from_numpy(self.std.astype(tensor.dtype)[:, None, None])  # (C,) -> (C, 1, 1)
-        return (tensor - mean) / std
+        mean, std = (v.astype(tensor.dtype)[:, None, None] for v in (self.mean, self.std))  # (C,) -> (C, 1, 1)
+        if tensor.requires_grad:
+            return (tensor - from_numpy(mean)) / from_numpy(std)
+        array = tensor.numpy() - mean
+        array /= std
+        return from_numpy(array)
 
     def __repr__(self) -> str:
         return f"Normalize(mean={self.mean.tolist()}, std={self.std.tolist()})"

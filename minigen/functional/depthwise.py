@@ -99,5 +99,5 @@ def conv_weight(x: Array, y: Array, kernel: Pair, geometry: Geometry) -> Array:
         part = scratch(xp, "product", block.shape, x.dtype)
         for tap, view in enumerate(taps(x[images], kernel, block.shape[1:3], from_row(geometry, rows.start))):
             xp.multiply(view, block, out=part)
-            w[tap] += xp.ones(pixels, x.dtype) @ part.reshape(pixels, channels)
+            w[tap] += xp.matmul(xp.ones(pixels, x.dtype), part.reshape(pixels, channels))
     return w.T.reshape(channels, *kernel, 1)

@@ -11,6 +11,7 @@ import math
 from minigen.backend import Array
 from minigen.engine import Function
 from minigen.functional.arguments import check_floating
+from minigen.parallel import matmul
 from minigen.tensor import Tensor
 
 
@@ -19,7 +20,7 @@ class Linear(Function):
 
     def forward(self, x: Array, w: Array, b: Array | None = None) -> Array:
         """Compute y (..., O) from x (..., I), w (O, I) and b (O,)."""
-        y = x.reshape(-1, w.shape[1]) @ w.T  # (..., I) -> (R, I) @ (I, O) -> (R, O): one product, not a stack
+        y = matmul(x.reshape(-1, w.shape[1]), w.T)  # (..., I) -> (R, I) @ (I, O) -> (R, O): one product, not a stack
         if b is not None:
             y += b
         return y.reshape(*x.shape[:-1], w.shape[0])  # (R, O) -> (..., O)

@@ -18,6 +18,7 @@ from minigen.engine import Function
 from minigen.functional.arguments import check_floating, check_number
 from minigen.functional.channels import add_up, channel_sum, per_channel, row_blocks, rows_by_channel, sum_rows, widen
 from minigen.functional.windows import scratch
+from minigen.parallel import spread
 from minigen.tensor import Tensor
 
 
@@ -40,9 +41,12 @@ class BatchNorm(Function):
         scale = self.inv_std * weight
         scale, shift = _repeat(rows, scale), _repeat(rows, bias - self.mean * scale)
         y = xp.empty_like(rows)
-        for block in row_blocks(rows):
+
+        def normalise(block: slice) -> None:
             xp.multiply(rows[block], scale, out=y[block])
             y[block] += shift
+
+        spread(xp, normalise, row_blocks(rows))
         return _restore(y, x.shape)
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -68,24 +72,28 @@ class BatchNorm(Function):
         rows, grads = widen(rows_by_channel(x)), widen(rows_by_channel(grad))
         n, channels = x.size // x.shape[1], x.shape[1]
         mean = _repeat(rows, self.mean)
-        sums, products = [], []
-        for block in row_blocks(rows):
+
+        def reduce(block: slice) -> tuple[Array, Array]:
             centred = _less(rows[block], mean)
             centred *= grads[block]
-            sums.append(sum_rows(grads[block]))
-            products.append(sum_rows(centred))
+            return sum_rows(grads[block]), sum_rows(centred)
+
+        sums, products = zip(*spread(xp, reduce, row_blocks(rows)))
         sum_grad, sum_product = add_up(sums, channels), add_up(products, channels) * self.inv_std
         if not self.needs_input_grad[0]:
             return None, sum_product, sum_grad
         scale = weight * self.inv_std
         slope, shift = _repeat(rows, -scale * self.inv_std * sum_product / n), _repeat(rows, -scale * sum_grad / n)
         scale, grad_x = _repeat(rows, scale), xp.empty_like(rows)
-        for block in row_blocks(rows):
+
+        def combine(block: slice) -> None:
             centred = _less(rows[block], mean)
             centred *= slope
             xp.multiply(grads[block], scale, out=grad_x[block])
             grad_x[block] += centred
             grad_x[block] += shift
+
+        spread(xp, combine, row_blocks(rows))
         return _restore(grad_x, x.shape), sum_product, sum_grad
 
     def reads(self) -> tuple[int, ...]:
@@ -118,12 +126,14 @@ def _statistics(x: Array) -> tuple[Array, Array]:
     """
     rows, channels = widen(rows_by_channel(x)), x.shape[1]
     n, xp = x.size // channels, array_module(x)
-    mean = add_up([sum_rows(rows[block]) for block in row_blocks(rows)], channels) / n
-    wide_mean, sums, squares = _repeat(rows, mean), [], []
-    for block in row_blocks(rows):
+    mean = add_up(spread(xp, lambda block: sum_rows(rows[block]), row_blocks(rows)), channels) / n
+    wide_mean = _repeat(rows, mean)
+
+    def sum_centred(block: slice) -> tuple[Array, Array]:
         centred = _less(rows[block], wide_mean)
-        sums.append(sum_rows(centred))
-        squares.append(sum_rows(xp.multiply(centred, centred, out=centred)))
+        return sum_rows(centred), sum_rows(xp.multiply(centred, centred, out=centred))
+
+    sums, squares = zip(*spread(xp, sum_centred, row_blocks(rows)))
     rest = add_up(sums, channels) / n  # what rounding left of the mean: nearly zero
     return mean + rest, add_up(squares, channels) / n - rest * rest
 

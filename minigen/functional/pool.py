@@ -21,6 +21,7 @@ from minigen.engine import Function
 from minigen.functional.arguments import check_floating, check_integer, check_sizes
 from minigen.functional.lifting import as_images, check_images, from_images, pair
 from minigen.functional.windows import (
+    Block,
     Geometry,
     Pair,
     blocks,
@@ -31,6 +32,7 @@ from minigen.functional.windows import (
     taps,
     untap,
 )
+from minigen.parallel import spread
 from minigen.tensor import Tensor
 
 
@@ -47,20 +49,28 @@ class _Pool(Function):
 
     def _look(self, x: Array, write: Callable[..., None], *others: Array, fill: float = 0.0, dtype=None) -> Array:
         """Images (N, H, W, C) -> (N, OH, OW, C), which ``write(taps, *others, out=)`` fills."""
-        x = channels_last(x)
-        y = array_module(x).empty((len(x), *self.size, x.shape[3]), dtype or x.dtype)
-        for some, _ in blocks(array_module(x), len(x), 1, x[:1].nbytes):
+        xp, x = array_module(x), channels_last(x)
+        y = xp.empty((len(x), *self.size, x.shape[3]), dtype or x.dtype)
+
+        def look(block: Block) -> None:
+            some, _ = block
             views = taps(x[some], self.kernel, self.size, self.geometry, fill)
             write(views, *(other[some] for other in others), out=y[some])
+
+        spread(xp, look, blocks(xp, len(x), 1, x[:1].nbytes))
         return y
 
     def _spread(self, y: Array, write: Callable[..., None], *others: Array) -> Array:
         """The adjoint, (N, OH, OW, C) -> (N, H, W, C): the sum of parts that ``write(y, *others, tap, part)`` fills."""
-        y = channels_last(y)
-        x = array_module(y).empty((len(y), *self.image, y.shape[3]), y.dtype)
-        for some, _ in blocks(array_module(y), len(y), 1, x[:1].nbytes):
+        xp, y = array_module(y), channels_last(y)
+        x = xp.empty((len(y), *self.image, y.shape[3]), y.dtype)
+
+        def place(block: Block) -> None:
+            some, _ = block
             write_tap = partial(write, y[some], *(other[some] for other in others))
             untap(write_tap, self.kernel, self.size, self.geometry, out=x[some])
+
+        spread(xp, place, blocks(xp, len(y), 1, x[:1].nbytes))
         return x
 
     def reads(self) -> tuple[int, ...]:

@@ -15,17 +15,20 @@ Not here: normalisation over the batch (`minigen.functional.norm`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from minigen.backend import Array, array_module, rows_in_block
+from minigen.backend import Array, array_module
 from minigen.engine import Function
 from minigen.functional.arguments import check_floating, check_integer, check_number
 from minigen.functional.channels import per_channel
 from minigen.functional.norm import batch_norm
 from minigen.modes import no_grad
+from minigen.ops.reductions import blocks_without
 from minigen.tensor import Tensor
+
+_SHORT = 64  # numbers in a row below which starting it costs more than the arithmetic
 
 
 class Standardise(Function):
@@ -38,9 +41,11 @@ class Standardise(Function):
         """Work through the samples in blocks that stay in the cache."""
         xp = array_module(x)
         y = xp.empty_like(x)
-        for block in _blocks(x, self.dim):
+        self.inv_std = xp.empty(_kept(x.shape, self.dim), x.dtype)
+        for block in blocks_without(self.dim, x):
             centred = _centred(x[block], self.dim, y[block])
-            centred *= _inverse_deviation(centred, self.dim, self.eps)
+            self.inv_std[block] = inv_std = _inverse_deviation(centred, self.dim, self.eps)
+            centred *= _in_long_rows(inv_std, centred, self.dim)
         return y
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -48,6 +53,23 @@ class Standardise(Function):
         (x,), y, dim = self.inputs, self.output, self.dim
         inv_std = InverseDeviation.apply(x, dim=dim, eps=self.eps)
         return (grad - _mean(grad, dim) - y * _mean(grad * y, dim)) * inv_std
+
+    def backward_arrays(self, grad: Array) -> tuple[Array]:
+        """The same with the sigma of `forward`, block by block in place: 3 times as fast as `backward`."""
+        xp, y, dim = array_module(grad), self.output.array, self.dim
+        if grad.strides != y.strides:  # sums round alike, however a gradient lies in memory
+            grad, given = xp.empty_like(y), grad
+            grad[...] = given
+        grad_x = xp.empty_like(y)
+        for block in blocks_without(dim, y):
+            out, g = grad_x[block], grad[block]
+            xp.multiply(g, y[block], out=out)
+            slope, shift = _array_mean(out, dim), _array_mean(g, dim)
+            xp.multiply(y[block], _in_long_rows(slope, out, dim), out=out)
+            out += _in_long_rows(shift, out, dim)
+            xp.subtract(g, out, out=out)
+            out *= _in_long_rows(self.inv_std[block], out, dim)
+        return (grad_x,)
 
     def reads(self) -> tuple[int, ...]:
         """The gradient reads x and the output."""
@@ -63,8 +85,8 @@ class InverseDeviation(Function):
     def forward(self, x: Array) -> Array:
         """Take block by block what `Standardise` divides by."""
         xp = array_module(x)
-        result = xp.empty([1 if i in self.dim else n for i, n in enumerate(x.shape)], x.dtype)
-        for block in _blocks(x, self.dim):
+        result = xp.empty(_kept(x.shape, self.dim), x.dtype)
+        for block in blocks_without(self.dim, x):
             centred = _centred(x[block], self.dim, xp.empty_like(x[block]))
             result[block] = _inverse_deviation(centred, self.dim, self.eps)
         return result
@@ -79,19 +101,27 @@ class InverseDeviation(Function):
         return (0, -1)
 
 
-def _blocks(x: Array, dim: tuple[int, ...]) -> Iterator[slice]:
-    """Cut the first axis into blocks of a quarter of a megabyte; leave it whole where the mean runs along it."""
-    rows = len(x)
-    step = rows if 0 in dim else rows_in_block(array_module(x), x.nbytes // max(rows, 1), 2**18)
-    for start in range(0, rows, max(step, 1)):
-        yield slice(start, min(start + step, rows))
+def _kept(shape: tuple[int, ...], dim: tuple[int, ...]) -> list[int]:
+    """The shape of the statistics: the axes of ``dim`` have length 1."""
+    return [1 if i in dim else n for i, n in enumerate(shape)]
 
 
 def _centred(x: Array, dim: tuple[int, ...], out: Array) -> Array:
     """Take the mean away twice: the second time what rounding left of it, where it is large beside sigma."""
-    array_module(x).subtract(x, _array_mean(x, dim), out=out)
-    out -= _array_mean(out, dim)
+    array_module(x).subtract(x, _in_long_rows(_array_mean(x, dim), x, dim), out=out)
+    out -= _in_long_rows(_array_mean(out, dim), out, dim)
     return out
+
+
+def _in_long_rows(v: Array, x: Array, dim: tuple[int, ...]) -> Array:
+    """Repeat statistics along the innermost axis of x, where few numbers lie side by side that share one.
+
+    NumPy's inner loop then runs on across the groups.
+    """
+    inner, *others = sorted((i for i, n in enumerate(x.shape) if n > 1), key=lambda i: x.strides[i]) or [0]
+    if inner not in dim or x.shape[inner] >= _SHORT or not others or others[0] in dim:
+        return v
+    return array_module(v).repeat(v, x.shape[inner], axis=inner)
 
 
 def _inverse_deviation(centred: Array, dim: tuple[int, ...], eps: float) -> Array:
@@ -100,7 +130,13 @@ def _inverse_deviation(centred: Array, dim: tuple[int, ...], eps: float) -> Arra
 
 
 def _array_mean(x: Array, dim: tuple[int, ...]) -> Array:
-    """The mean over some axes, one after the other, the outermost in memory first: long rows are added fastest."""
+    """The mean over some axes: at once where they lie side by side in memory, which adds pairs of pairs.
+
+    Else one after the other, the outermost in memory first: long rows are added fastest.
+    """
+    others = [stride for i, stride in enumerate(x.strides) if i not in dim and x.shape[i] > 1]
+    if all(x.strides[i] < stride for i in dim for stride in others if x.shape[i] > 1):
+        return x.sum(axis=dim, keepdims=True) / _count(x.shape, dim)
     total = x
     for i in sorted(dim, key=lambda i: -abs(x.strides[i])):
         total = total.sum(axis=i, keepdims=True)

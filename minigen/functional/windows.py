@@ -42,8 +42,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigen.backend import Array, array_module, rows_in_block
+from minigen.parallel import shares, spread
 
 Pair = tuple[int, int]  # (height, width)
+Block = tuple[slice, slice]  # some images, and some rows of each
 
 
 class Geometry(NamedTuple):
@@ -85,6 +87,7 @@ def channels_first(x: Array) -> Array:
 
 # --- blocks and buffers ----------------------------------------------------------------------------------------------
 
+_BLOCK_BYTES = 4 * 2**20  # with what is made of it, it fits into the second and third cache of a core
 _buffers = threading.local()
 
 
@@ -103,14 +106,15 @@ def may_hold_nan(x: Array) -> bool:
     return array_module(x) is not np or (x.size > 0 and bool(np.isnan(x.max())))
 
 
-def blocks(xp: Any, count: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, slice]]:
+def blocks(xp: Any, count: int, rows: int, row_bytes: int) -> Iterator[Block]:
     """Cut `count` images of `rows` rows each into blocks: (slice of images, slice of rows).
 
     A block is some whole images or, where an image is too large, some rows of one: so its part of a contiguous
-    array is contiguous.
+    array is contiguous.  Where they are small there are still some eight of them, for as many threads.
     """
-    step = rows_in_block(xp, row_bytes)
+    step = rows_in_block(xp, row_bytes, min(_BLOCK_BYTES, max(_BLOCK_BYTES // 16, count * rows * row_bytes // 8)))
     images = max(1, step // rows)
+    images = -(-count // -(-count // images)) if count else 1  # as many blocks, of more equal sizes
     for n in range(0, count, images):
         for row in range(0, rows, step):
             yield slice(n, min(n + images, count)), slice(row, min(row + step, rows))
@@ -295,12 +299,16 @@ def conv(x: Array, w: Array, size: Pair, geometry: Geometry, bias: Array | None 
     y = xp.empty((len(x), *size, out_channels), x.dtype)
     matrix = w.reshape(groups, out_channels // groups, -1).transpose(0, 2, 1)  # (G, KH*KW*C/G, O/G)
     row_bytes = size[1] * math.prod(kernel) * x.shape[3] * x.itemsize
-    for images, rows in blocks(xp, len(x), size[0], row_bytes):
+
+    def compute(images_and_rows: Block) -> None:
+        images, rows = images_and_rows
         cols = im2col(x[images], kernel, (rows.stop - rows.start, size[1]), from_row(geometry, rows.start))
         block = y[images, rows]
         _matmul(cols, matrix, out=_by_group(block, groups))
         if bias is not None:
             block += bias
+
+    spread(xp, compute, blocks(xp, len(x), size[0], row_bytes))
     return y
 
 
@@ -323,18 +331,24 @@ def conv_weight(x: Array, y: Array, kernel: Pair, geometry: Geometry) -> Array:
     xp, groups, (_, *size, out_channels) = array_module(x), geometry.groups, y.shape
     in_channels = x.shape[3] // groups
     shape = (groups, out_channels // groups, math.prod(kernel) * in_channels)
-    w = None
     row_bytes = size[1] * math.prod(kernel) * x.shape[3] * x.itemsize
-    for images, rows in blocks(xp, len(x), size[0], row_bytes):
-        cols = im2col(x[images], kernel, (rows.stop - rows.start, size[1]), from_row(geometry, rows.start))
-        pixels = _by_group(y[images, rows], groups).transpose(0, 2, 1)  # (G, O/G, N*OH*OW)
-        if w is None:
-            w = _matmul(pixels, cols, out=xp.empty(shape, x.dtype))
-        else:
-            w += _matmul(pixels, cols, out=scratch(xp, "product", shape, x.dtype))
-    if w is None:
-        w = xp.zeros(shape, x.dtype)  # no image at all
-    return w.reshape(out_channels, *kernel, in_channels)
+    walk = list(blocks(xp, len(x), size[0], row_bytes))
+
+    def add_up(share: slice) -> Array:
+        w = xp.zeros(shape, x.dtype)
+        for number, (images, rows) in enumerate(walk[share]):
+            cols = im2col(x[images], kernel, (rows.stop - rows.start, size[1]), from_row(geometry, rows.start))
+            pixels = _by_group(y[images, rows], groups).transpose(0, 2, 1)  # (G, O/G, N*OH*OW)
+            if number == 0:
+                _matmul(pixels, cols, out=w)
+            else:
+                w += _matmul(pixels, cols, out=scratch(xp, "product", shape, x.dtype))
+        return w
+
+    total, *others = spread(xp, add_up, shares(len(walk)) or [slice(0)])
+    for w in others:
+        total += w
+    return total.reshape(out_channels, *kernel, in_channels)
 
 
 def from_row(geometry: Geometry, row: int) -> Geometry:
@@ -417,7 +431,9 @@ def conv_transpose(y: Array, w: Array, size: Pair, geometry: Geometry, bias: Arr
     parts = [(v, h, _phase_matrix(w, groups, down, v, across, h)) for v in down.phases for h in across.phases]
     rows_of_phase, columns = down.phases[0].outputs, across.phases[0].outputs
     taps = max(v.taps * h.taps for v, h, _ in parts)
-    for images, rows in blocks(xp, len(y), rows_of_phase, columns * taps * y.shape[3] * y.itemsize):
+
+    def compute(images_and_rows: Block) -> None:
+        images, rows = images_and_rows
         before = (down.before - rows.start, across.before)
         after = (rows.stop + down.beyond - y.shape[1], columns + across.beyond - y.shape[2])
         seen = extend(y[images], before, after)  # by all phases together
@@ -437,6 +453,8 @@ def conv_transpose(y: Array, w: Array, size: Pair, geometry: Geometry, bias: Arr
                 block += bias
             if block is not target:
                 target[...] = block
+
+    spread(xp, compute, blocks(xp, len(y), rows_of_phase, columns * taps * y.shape[3] * y.itemsize))
     return x
 
 

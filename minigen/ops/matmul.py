@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from minigen.engine import Function
+from minigen.parallel import matmul
 
 
 class MatMul(Function):
     """(..., I, K) @ (..., K, J) -> (..., I, J); each gradient is a product with the other factor."""
 
     def forward(self, a, b):
-        return a @ b
+        return matmul(a, b)
 
     def backward(self, grad):
         a, b = self.inputs

@@ -6,13 +6,28 @@ of non-negative axes here (of `CumSum` one axis): who applies a function has nor
 
 from __future__ import annotations
 
-from minigen.backend import array_module
+from collections.abc import Iterator
+from typing import Any
+
+from minigen.backend import Array, array_module, rows_in_block
 from minigen.engine import Function
+
+_BLOCK_BYTES = 2**19  # with what is made of it, it fits in the second-level cache of a core
 
 
 def _kept(shape: tuple[int, ...], dim: tuple[int, ...]) -> tuple[int, ...]:
     """The shape after a reduction that leaves the reduced axes with length 1."""
     return tuple(1 if i in dim else n for i, n in enumerate(shape))
+
+
+def blocks_without(dim: tuple[int, ...], x: Array) -> Iterator[Any]:
+    """Cut the first axis into blocks that stay in the cache; leave it whole where it is one of ``dim``."""
+    if x.ndim == 0 or 0 in dim:
+        yield ...
+        return
+    step = rows_in_block(array_module(x), x.nbytes // max(len(x), 1), _BLOCK_BYTES)
+    for start in range(0, len(x), step):
+        yield slice(start, min(start + step, len(x)))
 
 
 class Sum(Function):
@@ -131,9 +146,13 @@ class Softmax(Function):
     def forward(self, x):
         if x.size == 0:
             return x.copy()
-        e = array_module(x).exp(x - x.max(axis=self.dim, keepdims=True))
-        e /= e.sum(axis=self.dim, keepdims=True)
-        return e
+        xp = array_module(x)
+        y = xp.empty_like(x)
+        for block in blocks_without(self.dim, x):
+            e = xp.subtract(x[block], x[block].max(axis=self.dim, keepdims=True), out=y[block])
+            xp.exp(e, out=e)
+            e /= e.sum(axis=self.dim, keepdims=True)
+        return y
 
     def backward(self, grad):
         y = self.output
@@ -150,8 +169,10 @@ class LogSoftmax(Function):
         if x.size == 0:
             return x.copy()
         xp = array_module(x)
-        y = x - x.max(axis=self.dim, keepdims=True)
-        y -= xp.log(xp.exp(y).sum(axis=self.dim, keepdims=True))
+        y = xp.empty_like(x)
+        for block in blocks_without(self.dim, x):
+            less = xp.subtract(x[block], x[block].max(axis=self.dim, keepdims=True), out=y[block])
+            less -= xp.log(xp.exp(less).sum(axis=self.dim, keepdims=True))
         return y
 
     def backward(self, grad):

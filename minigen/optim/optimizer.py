@@ -16,6 +16,7 @@ import numpy as np
 from minigen.arguments import check_callable
 from minigen.backend import Array, array_module, to_device
 from minigen.modes import enable_grad
+from minigen.parallel import spread
 from minigen.tensor import Tensor
 
 Group = dict[str, Any]
@@ -153,10 +154,12 @@ class Optimizer:
         flat = {name: array.transpose(order).reshape(-1) for name, array in arrays.items()}
         xp, size = array_module(p.array), p.numel()
         length = min(size, PIECE) if p.device == "cpu" else size
-        scratch = xp.empty(length, p.dtype)
-        for start in range(0, size, length or 1):
+
+        def change(start: int) -> None:
             piece = {name: array[start : start + length] for name, array in flat.items()}
-            self.update(piece["p"], piece["g"], scratch[: size - start], {**piece, **numbers}, group)
+            self.update(piece["p"], piece["g"], xp.empty_like(piece["p"]), {**piece, **numbers}, group)
+
+        spread(xp, change, range(0, size, length or 1))
         for name, array in arrays.items():
             if name != "g" and not xp.may_share_memory(flat[name], array):  # reshape had to copy: write it back
                 view = array.transpose(order)
