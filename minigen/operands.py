@@ -7,6 +7,7 @@ combine.  Nothing is computed but indices, and nothing has a derivative; tensors
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from minigen import engine
 from minigen.arguments import broadcastable, one_axis
 from minigen.backend import Array, array_module, device_of, to_device
 from minigen.dtypes import KINDS, number_dtype, plain_number, promote_types
-from minigen.parallel import elementwise
 
 Tensor = Any  # this floor must not know the class; see the opening paragraph
 
@@ -139,14 +139,14 @@ def binary(function: type[engine.Function], name: str, a: Any, b: Any, floating:
     return function.apply(a, b)
 
 
-def compare(operation: str, name: str, a: Tensor, b: Any) -> Any:
+def compare(operation: Callable, name: str, a: Tensor, b: Any) -> Any:
     """Compare two operands (or compute with integers): a tensor outside the graph."""
     if not _is_operand(b):
         return NotImplemented
     a, b = operands(name, a, b)
     if name.startswith("bitwise") and "f" in (a.dtype.kind, b.dtype.kind):
         raise TypeError(f"{name}: wants bool or integer tensors, not {a.dtype} and {b.dtype}")
-    return a._wrap(elementwise(operation, a.array, b.array))
+    return a._wrap(array_module(a.array).asarray(operation(a.array, b.array)))
 
 
 # --- one tensor ---------------------------------------------------------------------------------------------

@@ -29,7 +29,6 @@ from minigen.backend import Array, array_module
 __all__ = ["get_num_threads", "set_num_threads"]
 
 _MOST = 8  # threads unless more are asked for: Python's lock, taken between NumPy's loops, sets a limit
-_LARGE = 2**18  # numbers in an array from which on sharing it out pays
 _HEAVY = 2**23  # multiplications in a matrix product from which on it does
 
 _lock = threading.Lock()
@@ -210,49 +209,3 @@ def matmul(a: Array, b: Array) -> Array:
     else:
         spread(np, lambda columns: np.matmul(a, b[:, columns], out=out[:, columns]), shares(b.shape[1]))
     return out
-
-
-def elementwise(name: str, *operands: Any, out: Array | None = None, **options: Any) -> Array:
-    """NumPy's function of this name (a ufunc), shared out where arrays are large and lie in memory alike.
-
-    The first operand is an array; numbers may stand beside it.  ``out`` and the options are those of the ufunc.
-
-    Examples
-    --------
-    >>> elementwise("maximum", np.array([-1.0, 2.0]), 0.0)
-    array([0., 2.])
-    """
-    first = operands[0]
-    xp = array_module(first)
-    function = getattr(xp, name)
-    if xp is not np or first.size < _LARGE or get_num_threads() == 1:
-        return xp.asarray(function(*operands, out=out, **options))  # of arrays without axes NumPy makes numbers
-    place = np.empty_like(first, dtype=_dtype_of(function, operands, options)) if out is None else out
-    if any(_walk(x) != _walk(place) for x in operands if _has_axes(x)):
-        return function(*operands, out=out, **options)
-    flat, result = [_in_memory_order(x) if _has_axes(x) else x for x in operands], _in_memory_order(place)
-
-    def compute(part: slice) -> None:
-        function(*(x[part] if _has_axes(x) else x for x in flat), out=result[part], **options)
-
-    spread(np, compute, shares(place.size))
-    return place
-
-
-def _dtype_of(function: np.ufunc, operands: tuple, options: dict[str, Any]) -> Any:
-    """The dtype of the result, tried out on one element."""
-    return function(*(x[(slice(1),) * x.ndim] if _has_axes(x) else x for x in operands), **options).dtype
-
-
-def _has_axes(x: Any) -> bool:
-    return type(x) is np.ndarray and x.ndim > 0
-
-
-def _walk(x: np.ndarray) -> list[tuple[int, int]]:
-    """Lengths and strides, in elements, of the axes that are walked at all."""
-    return [(n, stride // x.itemsize) for n, stride in zip(x.shape, x.strides, strict=True) if n > 1]
-
-
-def _in_memory_order(x: np.ndarray) -> np.ndarray:
-    """The elements of an array without gaps, as a vector that shares its memory."""
-    return x.transpose(sorted(range(x.ndim), key=lambda axis: -x.strides[axis])).reshape(-1)

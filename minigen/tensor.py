@@ -475,11 +475,11 @@ class Tensor:
 
     def __floordiv__(self, other):
         a, b = operands("floor_divide", self, other)
-        return (a / b).floor() if a.dtype.kind == "f" else compare("floor_divide", "floor_divide", a, b)
+        return (a / b).floor() if a.dtype.kind == "f" else compare(operator.floordiv, "floor_divide", a, b)
 
     def __mod__(self, other):
         a, b = operands("remainder", self, other)
-        return a - b * (a / b).floor() if a.dtype.kind == "f" else compare("remainder", "remainder", a, b)
+        return a - b * (a / b).floor() if a.dtype.kind == "f" else compare(operator.mod, "remainder", a, b)
 
     def __matmul__(self, other):
         return self.matmul(other)
@@ -598,31 +598,31 @@ class Tensor:
     # --- comparison and logic: no gradients ---
 
     def __eq__(self, other):
-        return compare("equal", "eq", self, other)
+        return compare(operator.eq, "eq", self, other)
 
     def __ne__(self, other):
-        return compare("not_equal", "ne", self, other)
+        return compare(operator.ne, "ne", self, other)
 
     def __lt__(self, other):
-        return compare("less", "lt", self, other)
+        return compare(operator.lt, "lt", self, other)
 
     def __le__(self, other):
-        return compare("less_equal", "le", self, other)
+        return compare(operator.le, "le", self, other)
 
     def __gt__(self, other):
-        return compare("greater", "gt", self, other)
+        return compare(operator.gt, "gt", self, other)
 
     def __ge__(self, other):
-        return compare("greater_equal", "ge", self, other)
+        return compare(operator.ge, "ge", self, other)
 
     def __and__(self, other):
-        return compare("bitwise_and", "bitwise_and", self, other)
+        return compare(operator.and_, "bitwise_and", self, other)
 
     def __or__(self, other):
-        return compare("bitwise_or", "bitwise_or", self, other)
+        return compare(operator.or_, "bitwise_or", self, other)
 
     def __xor__(self, other):
-        return compare("bitwise_xor", "bitwise_xor", self, other)
+        return compare(operator.xor, "bitwise_xor", self, other)
 
     def __invert__(self):
         return self._wrap(array_module(self.array).asarray(~self.array))

@@ -14,9 +14,8 @@ from minigen.functional import windows
 
 @pytest.fixture
 def threads(monkeypatch):
-    """Let any array be large enough; give back the number of threads afterwards."""
+    """Let any product be heavy enough; give back the number of threads afterwards."""
     before = minigen.get_num_threads()
-    monkeypatch.setattr(parallel, "_LARGE", 1)
     monkeypatch.setattr(parallel, "_HEAVY", 1)
     yield minigen.set_num_threads
     minigen.set_num_threads(before)
@@ -106,61 +105,6 @@ class TestNumbers:
     def test_a_number_that_is_none(self, n, error):
         with pytest.raises(error, match="set_num_threads: n"):
             minigen.set_num_threads(n)
-
-
-def images(rng, *shape):
-    return rng.standard_normal(shape).astype("float32")
-
-
-LAYOUTS = {
-    "C-ordered": lambda x: x,
-    "channels last": lambda x: np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2),
-    "grey": lambda x: np.ascontiguousarray(x[:, :1].transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2),
-    "with gaps": lambda x: x[:, :, ::2],
-    "backwards": lambda x: x[::-1],
-    "repeated": lambda x: np.broadcast_to(x[:, :1], x.shape),
-    "a vector": lambda x: x.reshape(-1),
-}
-
-
-class TestElementwise:
-    @pytest.mark.parametrize("layout", LAYOUTS)
-    @pytest.mark.parametrize("other", LAYOUTS)
-    def test_same_as_the_ufunc(self, three, layout, other):
-        rng = np.random.default_rng(0)
-        x, y = LAYOUTS[layout](images(rng, 5, 3, 8, 7)), LAYOUTS[other](images(rng, 5, 3, 8, 7))
-        if x.shape != y.shape:
-            y = np.float32(3)
-        for name, operands, options in (
-            ("subtract", (x, y), {}),
-            ("maximum", (x, 0.5), {}),
-            ("greater", (x, y), {}),
-            ("maximum", (x > 0, 0.25), {"dtype": np.float32}),
-            ("multiply", (x, x > 0), {}),
-            ("tanh", (x,), {}),
-        ):
-            ours, wanted = parallel.elementwise(name, *operands, **options), getattr(np, name)(*operands, **options)
-            assert ours.dtype == wanted.dtype and np.array_equal(ours, wanted)
-            assert [s for s, n in zip(ours.strides, ours.shape) if n > 1] == [
-                s for s, n in zip(wanted.strides, wanted.shape) if n > 1
-            ]
-
-    def test_broadcasting_and_given_memory(self, three):
-        rng = np.random.default_rng(0)
-        x, row = images(rng, 5, 3, 8, 7), images(rng, 8, 1)
-        assert np.array_equal(parallel.elementwise("add", x, row), x + row)
-        assert np.array_equal(parallel.elementwise("add", x, row, out=np.empty_like(x)), x + row)
-        out = x.copy()
-        assert parallel.elementwise("multiply", out, x, out=out) is out
-        assert np.array_equal(out, x * x)
-        assert parallel.elementwise("add", np.array(1.0), np.array(2.0)).shape == ()
-
-    def test_large_arrays_are_shared_out(self, three, monkeypatch):
-        """Else all of the above would hold of the plain ufunc."""
-        asked = []
-        monkeypatch.setattr(parallel, "spread", lambda xp, task, items: asked.extend(items))
-        parallel.elementwise("add", np.ones((4, 6)), np.ones((4, 6)))
-        assert asked == [slice(0, 8), slice(8, 16), slice(16, 24)]
 
 
 @pytest.mark.parametrize("shape", [(40, 7, 3), (3, 7, 40), (1, 5, 1), (2, 0, 3), (0, 4, 5)])

@@ -13,7 +13,6 @@ from typing import Any
 from minigen.backend import Array, array_module
 from minigen.engine import Function
 from minigen.functional.arguments import check_floating, check_number, check_tensor
-from minigen.parallel import elementwise
 from minigen.tensor import Tensor
 
 
@@ -28,8 +27,8 @@ class LeakyRelu(Function):
         """Compute y, of the shape and memory layout of x."""
         xp = array_module(x)
         if 0 < self.slope <= 1:  # then the larger of the two is the right branch
-            y = elementwise("multiply", x, self.slope)
-            return elementwise("maximum", x, y, out=y)
+            y = xp.multiply(x, self.slope, out=xp.empty_like(x))
+            return xp.maximum(x, y, out=y)
         return xp.maximum(x, 0) + self.slope * xp.minimum(x, 0)
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -40,13 +39,14 @@ class LeakyRelu(Function):
     def backward_arrays(self, grad: Array) -> tuple[Array]:
         """Do the same on arrays."""
         slopes = self._slopes(self.inputs[0].array)
-        return (elementwise("multiply", slopes, grad, out=slopes),)
+        slopes *= grad
+        return (slopes,)
 
     def _slopes(self, x: Array) -> Array:
         """Return 1 where x > 0, else a, in a fresh array."""
-        xp, positive = array_module(x), elementwise("greater", x, 0)
+        xp, positive = array_module(x), x > 0
         if 0 <= self.slope <= 1:
-            return elementwise("maximum", positive, self.slope, dtype=x.dtype)
+            return xp.asarray(xp.maximum(positive, self.slope, dtype=x.dtype))
         return xp.asarray(positive + self.slope * (1 - positive.astype(x.dtype)))
 
 

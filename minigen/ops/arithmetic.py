@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from minigen.backend import array_module
 from minigen.engine import Function
-from minigen.parallel import elementwise
 
 
 class Add(Function):
     """a + b."""
 
     def forward(self, a, b):
-        return elementwise("add", a, b)
+        return a + b
 
     def backward(self, grad):
         return tuple(
@@ -32,7 +31,7 @@ class Sub(Function):
     """a - b."""
 
     def forward(self, a, b):
-        return elementwise("subtract", a, b)
+        return a - b
 
     def backward(self, grad):
         a, b = self.inputs
@@ -50,7 +49,7 @@ class Mul(Function):
     """a * b, elementwise."""
 
     def forward(self, a, b):
-        return elementwise("multiply", a, b)
+        return a * b
 
     def backward(self, grad):
         a, b = self.inputs
@@ -69,7 +68,7 @@ class Div(Function):
     """a / b; the derivative with respect to b is -(a / b) / b."""
 
     def forward(self, a, b):
-        return elementwise("divide", a, b)
+        return a / b
 
     def backward(self, grad):
         a, b = self.inputs

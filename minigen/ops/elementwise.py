@@ -11,7 +11,6 @@ import math
 
 from minigen.backend import array_module, rows_in_block
 from minigen.engine import Function
-from minigen.parallel import elementwise
 
 
 class _FromOutput(Function):
@@ -292,7 +291,7 @@ class Relu(_FromOutput):
     """
 
     def forward(self, x):
-        return elementwise("maximum", x, 0)
+        return array_module(x).maximum(x, 0)
 
     def backward(self, grad):
         return grad * (self.output > 0)

@@ -37,7 +37,7 @@ class PutItem(Function):
 
     def forward(self, y):
         xp = array_module(y)
-        out = xp.zeros(self.shape, y.dtype)
+        out = xp.zeros_like(y, shape=self.shape)  # channels stay last in memory, where they are
         if is_basic(self.index):
             out[self.index] = y
         else:

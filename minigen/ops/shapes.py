@@ -89,7 +89,10 @@ class Cat(Function):
     """The inputs one after the other along the axis ``dim``; the adjoint cuts them apart again."""
 
     def forward(self, *xs):
-        return array_module(xs[0]).concatenate(xs, axis=self.dim)
+        xp, first = array_module(xs[0]), xs[0]
+        shape = list(first.shape)
+        shape[self.dim] = sum(x.shape[self.dim] for x in xs)
+        return xp.concatenate(xs, axis=self.dim, out=xp.empty_like(first, shape=shape))  # in the first one's order
 
     def backward(self, grad):
         pieces, start = [], 0
