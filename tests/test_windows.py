@@ -9,11 +9,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from minigen import parallel
 from minigen.checks import reference
-from minigen.functional import depthwise, windows
+from minigen.functional import depthwise, windows, winograd
 from minigen.functional.windows import Geometry, channels_first, channels_last
 
 
@@ -253,3 +254,77 @@ def test_the_same_input_gives_the_same_bits():
     geometry = Geometry((2, 2), (1, 1))
     results = [windows.conv(x, w, (9, 7), geometry).tobytes() for _ in range(3)]
     assert len(set(results)) == 1
+
+
+@st.composite
+def paired_problems(draw):
+    """Problems that `winograd` can solve: kernels of twice the stride, an even number of outputs."""
+    stride, n = draw(pairs(1, 3)), draw(st.integers(0, 3))
+    kernel, size = (2 * stride[0], 2 * stride[1]), tuple(2 * half for half in draw(pairs(1, 3)))
+    padding, surplus, channels, filters = draw(pairs(0, 3)), draw(pairs(0, 2)), draw(st.integers(1, 3)), 2
+    image = tuple(
+        (o - 1) * s + k - 2 * p + min(e, s - 1) for o, s, k, p, e in zip(size, stride, kernel, padding, surplus)
+    )
+    assume(min(image) > 0)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    x, w = rng.standard_normal((n, *image, channels)), rng.standard_normal((filters, *kernel, channels))
+    return x, w, rng.standard_normal((n, *size, filters)), Geometry(stride, padding)
+
+
+@given(paired_problems(), st.integers(1, 3))
+def test_products_of_tiles_are_those_of_windows(problem, threads):
+    x, w, y, geometry = problem
+    bias_y, bias_x, size, image = np.arange(1.0, 3.0), np.arange(1.0, x.shape[3] + 1), y.shape[1:3], x.shape[1:3]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "_threads", threads)
+        patch.setattr(parallel, "_pool", None)
+        patch.setattr(winograd, "_LEAST_TILES", 1)
+        patch.setattr(winograd, "_BLOCK_BYTES", 1)  # each image by itself
+        assert close(winograd.conv(x, w, size, geometry, bias_y), windows.conv(x, w, size, geometry, bias_y))
+        back = winograd.conv_transpose(y, w, image, geometry, bias_x)
+        assert close(back, windows.conv_transpose(y, w, image, geometry, bias_x))
+        kernel = w.shape[1:3]
+        assert close(winograd.conv_weight(x, y, kernel, geometry), windows.conv_weight(x, y, kernel, geometry))
+
+
+def test_tiles_see_what_their_windows_see():
+    """An output is NaN where its own window holds NaN, and nowhere else; so is a transposed convolution."""
+    rng = np.random.default_rng(0)
+    x, w, y = rng.standard_normal((1, 12, 12, 2)), rng.standard_normal((3, 4, 4, 2)), rng.standard_normal((1, 6, 6, 3))
+    geometry = Geometry((2, 2), (1, 1))
+    for i, j in ((0, 0), (5, 6), (11, 3)):
+        x[0, i, j, 0] = np.nan
+        ours, wanted = (f.conv(x, w, (6, 6), geometry) for f in (winograd, windows))
+        assert np.array_equal(np.isnan(ours), np.isnan(wanted))
+    for i, j in ((0, 0), (2, 3), (5, 1)):
+        y[0, i, j, 0] = np.nan
+        ours, wanted = (f.conv_transpose(y, w, (12, 12), geometry) for f in (winograd, windows))
+        assert np.array_equal(np.isnan(ours), np.isnan(wanted))
+
+
+def test_tiles_are_for_geometries_that_have_pairs():
+    x, w, geometry = np.zeros((1, 8, 8, 64), "float32"), (64, 4, 4, 64), Geometry((2, 2), (1, 1))
+    assert winograd.suits(x, w, (4, 4), geometry)
+    assert not winograd.suits(x, w, (4, 5), geometry)
+    assert not winograd.suits(x, (64, 3, 3, 64), (4, 4), geometry)
+    assert not winograd.suits(x, (64, 4, 4, 32), (4, 4), geometry)
+    assert not winograd.suits(x, w, (4, 4), geometry._replace(dilation=(1, 2)))
+    assert not winograd.suits(x, w, (4, 4), geometry._replace(groups=2))
+    assert not winograd.suits(x, w, (4, 4), geometry._replace(stride=(1, 2)))
+
+
+@pytest.mark.parametrize("magnitude", [1.0, 1e4])
+def test_tiles_round_as_little_as_windows(magnitude):
+    """In float32 against float64: sums of two numbers more, so not much more."""
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((2, 8, 8, 64)) + magnitude - 1, rng.standard_normal((64, 4, 4, 64))
+    geometry, y = Geometry((2, 2), (1, 1)), rng.standard_normal((2, 4, 4, 64))
+    short_x, short_w, short_y = (a.astype("float32") for a in (x, w, y))
+    for name, long, short, size in (
+        ("conv", (x, w), (short_x, short_w), (4, 4)),
+        ("conv_weight", (x, y), (short_x, short_y), (4, 4)),
+        ("conv_transpose", (y, w), (short_y, short_w), (8, 8)),
+    ):
+        exact = getattr(windows, name)(*long, size, geometry)
+        ours, theirs = (np.abs(getattr(f, name)(*short, size, geometry) - exact).max() for f in (winograd, windows))
+        assert ours <= 4 * theirs

@@ -14,8 +14,8 @@ So the derivative of any one of them is another one with ``grad`` put in the mis
 the family is closed, and there are gradients of any order.  Each member is told the size of what it makes, because
 the two others do not say it (a stride of 2 makes 4 pixels of 8, and of 7).
 
-The arithmetic on arrays is in `windows.py` (in `depthwise.py` where every channel has a kernel to itself); here are
-the derivatives, and the checks of what people pass in.
+The arithmetic on arrays is in `windows.py` (in `depthwise.py` where every channel has a kernel to itself, in
+`winograd.py` for the large kernels of DCGANs); here are the derivatives, and the checks of what people pass in.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 from minigen.backend import Array
 from minigen.engine import Function
-from minigen.functional import depthwise, windows
+from minigen.functional import depthwise, windows, winograd
 from minigen.functional.arguments import check_floating, check_integer, check_sizes
 from minigen.functional.channels import channel_sum
 from minigen.functional.lifting import as_images, check_images, from_images, pair
@@ -43,7 +43,8 @@ class Conv2d(Function):
     def forward(self, x: Array, w: Array, bias: Array | None = None) -> Array:
         """Slide the kernels over the images."""
         x, w = channels_last(x), channels_last(w)
-        return channels_first(_products(w, self.geometry).conv(x, w, self.size, self.geometry, bias))
+        products = _products(x, w.shape, self.size, self.geometry)
+        return channels_first(products.conv(x, w, self.size, self.geometry, bias))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Put `grad` in the place of y."""
@@ -69,7 +70,8 @@ class ConvTranspose2d(Function):
     def forward(self, y: Array, w: Array, bias: Array | None = None) -> Array:
         """Add every pixel's multiple of its kernel to the images."""
         y, w = channels_last(y), channels_last(w)
-        return channels_first(_products(w, self.geometry).conv_transpose(y, w, self.size, self.geometry, bias))
+        products = _products(y, w.shape, y.shape[1:3], self.geometry)
+        return channels_first(products.conv_transpose(y, w, self.size, self.geometry, bias))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Put `grad` in the place of x."""
@@ -95,7 +97,8 @@ class Conv2dWeight(Function):
     def forward(self, x: Array, y: Array) -> Array:
         """Correlate the images of both batches."""
         x, y = channels_last(x), channels_last(y)
-        products = depthwise if self.geometry.groups == x.shape[3] == y.shape[3] else windows
+        shape = (y.shape[3], *self.size, x.shape[3] // self.geometry.groups)
+        products = _products(x, shape, y.shape[1:3], self.geometry)
         return channels_first(products.conv_weight(x, y, self.size, self.geometry))
 
     def backward(self, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -112,9 +115,11 @@ class Conv2dWeight(Function):
         return _partners(self)
 
 
-def _products(w: Array, geometry: Geometry) -> Any:
-    """The module whose products are the fast ones for these kernels (O, KH, KW, C/G)."""
-    return depthwise if geometry.groups == len(w) and w.shape[3] == 1 else windows
+def _products(operand: Array, kernels: tuple[int, ...], size: Pair, geometry: Geometry) -> Any:
+    """The module whose products are the fast ones for kernels of shape (O, KH, KW, C/G) and images y of this size."""
+    if geometry.groups == kernels[0] and kernels[3] == 1:
+        return depthwise
+    return winograd if winograd.suits(operand, kernels, size, geometry) else windows
 
 
 def _partners(call: Function) -> list[int]:
