@@ -3,13 +3,14 @@
 import multiprocessing
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
 
 import minigen
 from minigen import nn, optim, parallel
-from minigen.functional import windows
+from minigen.functional import channels, windows
 
 
 @pytest.fixture
@@ -75,18 +76,24 @@ class TestSpread:
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
     @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
     def test_a_forked_process_starts_threads_of_its_own(self, three):
-        parallel.spread(np, abs, range(9))
+        for _ in range(2):  # until all have worked, and wait for more: in the child they will not
+            parallel.spread(np, lambda _: time.sleep(0.01), range(9))
+        time.sleep(0.1)
         context = multiprocessing.get_context("fork")
         answers = context.Queue()
         child = context.Process(target=lambda: answers.put(parallel.spread(np, abs, [-1, -2, -3])))
         child.start()
-        assert answers.get(timeout=20) == [1, 2, 3]
-        child.join(20)
+        try:
+            assert answers.get(timeout=20) == [1, 2, 3]
+        finally:
+            child.kill()
 
 
 class TestNumbers:
     def test_blas_keeps_to_one_thread_once_ours_work(self, threads):
         threads(2)
+        for library in parallel._blas():
+            library.set_num_threads(2)
         parallel.spread(np, abs, range(9))
         assert all(library.num_threads == 1 for library in parallel._blas())
 
@@ -142,7 +149,8 @@ def training(steps=3):
 
 
 def test_training_repeats_bit_for_bit_and_is_the_same_with_any_number_of_threads(threads, monkeypatch):
-    monkeypatch.setattr(windows, "_BLOCK_BYTES", 2**16)  # several blocks in each convolution
+    for module in (windows, channels):
+        monkeypatch.setattr(module, "_BLOCK_BYTES", 2**14)  # several blocks in each convolution, each batch norm
     threads(1)
     alone = training()
     threads(3)

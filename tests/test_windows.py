@@ -65,7 +65,10 @@ def test_the_three_products_equal_slow_loops(problem):
     options = loops(geometry)
     assert close(channels_first(conv_of(*problem)), reference.conv2d(nchw[0], nchw[1], **options))
     slow = reference.conv_transpose2d(nchw[2], nchw[1], size=x.shape[1:3], **options)
-    assert close(channels_first(windows.conv_transpose(y, w, x.shape[1:3], geometry)), slow)
+    for thin in (0, 9):  # by phases, and channel by channel
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(windows, "_THIN", thin)
+            assert close(channels_first(windows.conv_transpose(y, w, x.shape[1:3], geometry)), slow)
     slow = reference.conv2d_weight(nchw[0], nchw[2], w.shape[1:3], **options)
     assert close(channels_first(windows.conv_weight(x, y, w.shape[1:3], geometry)), slow)
 

@@ -27,7 +27,8 @@ Copying windows into rows is called *im2col*. Three things make it as fast as a 
    image (*col2im*), which is slow. Look instead at the output pixels whose row is even: only every other row of a
    stride-2 kernel ever meets them, and those taps form a small kernel that slides with stride 1. So a transposed
    convolution of stride s is s*s ordinary ones, a *phase* each, that write to `x[:, a::s, b::s]`: the sub-pixel
-   view of Shi et al. (2016), "Real-Time Single Image and Video Super-Resolution", CVPR.
+   view of Shi et al. (2016), "Real-Time Single Image and Video Super-Resolution", CVPR.  (Only where the image is
+   thin, of one to four channels, there is so little to scatter that it is the faster way.)
 
 Letters: N batch, C channels in, O channels out, H W image, KH KW kernel, OH OW output, G groups.
 """
@@ -88,6 +89,7 @@ def channels_first(x: Array) -> Array:
 # --- blocks and buffers ----------------------------------------------------------------------------------------------
 
 _BLOCK_BYTES = 4 * 2**20  # with what is made of it, it fits into the second and third cache of a core
+_THIN = 4  # channels
 _buffers = threading.local()
 
 
@@ -418,15 +420,24 @@ def conv_transpose(y: Array, w: Array, size: Pair, geometry: Geometry, bias: Arr
     -------
     array (N, H, W, C)
     """
-    xp, groups = array_module(y), geometry.groups
-    x = xp.empty((len(y), *size, groups * w.shape[3]), y.dtype)
+    xp = array_module(y)
+    x = xp.empty((len(y), *size, geometry.groups * w.shape[3]), y.dtype)
     if y.shape[1:3] == (1, 1) and size == w.shape[1:3] and geometry == Geometry(geometry.stride):
         # A lone window that is the whole image: no phases, one product.
         n, o, numbers = len(y), len(w), math.prod(w.shape[1:])
         _matmul(y.reshape(1, n, o), w.reshape(1, o, numbers), out=x.reshape(1, n, numbers))
-        if bias is not None:
-            x += bias
-        return x
+    elif x.shape[3] <= _THIN and geometry.groups == 1:
+        _scatter(y, w, geometry, x)
+    else:
+        _gather(y, w, geometry, x)
+    if bias is not None:
+        x += bias
+    return x
+
+
+def _gather(y: Array, w: Array, geometry: Geometry, x: Array) -> None:
+    """The transposed convolution, phase by phase: each pixel of `x` collects what meets it."""
+    xp, groups, size = array_module(y), geometry.groups, x.shape[1:3]
     down, across = (_split(*axis) for axis in zip(size, w.shape[1:3], y.shape[1:3], *geometry[:3], strict=True))
     parts = [(v, h, _phase_matrix(w, groups, down, v, across, h)) for v in down.phases for h in across.phases]
     rows_of_phase, columns = down.phases[0].outputs, across.phases[0].outputs
@@ -449,13 +460,32 @@ def conv_transpose(y: Array, w: Array, size: Pair, geometry: Geometry, bias: Arr
                 _matmul(cols, matrix, out=_by_group(block, groups))
             else:
                 block[...] = 0.0
-            if bias is not None:
-                block += bias
             if block is not target:
                 target[...] = block
 
     spread(xp, compute, blocks(xp, len(y), rows_of_phase, columns * taps * y.shape[3] * y.itemsize))
-    return x
+
+
+def _scatter(y: Array, w: Array, geometry: Geometry, x: Array) -> None:
+    """The transposed convolution of images with few channels, as grey ones: tap by tap, each channel by itself.
+
+    The many products for the phases would have few columns; this is one with many, and its numbers are so few that
+    adding them up where they belong costs little.
+    """
+    xp, (o, *kernel, c), size = array_module(y), w.shape, y.shape[1:3]
+    matrix = w.reshape(o, -1).T  # (KH*KW*C, O)
+
+    def compute(images_and_rows: Block) -> None:
+        images, _ = images_and_rows
+        pixels = y[images].reshape(-1, o).T
+        planes = scratch(xp, "product", (len(matrix), pixels.shape[1]), x.dtype)
+        _matmul(matrix[None], pixels[None], out=planes[None])
+        planes = planes.reshape(len(matrix) // c, -1, *size, 1)  # (KH*KW, C*N, OH, OW, 1)
+        wide = scratch(xp, "planes", (planes.shape[1], *x.shape[1:3], 1), x.dtype)
+        untap(lambda tap, part: xp.copyto(part, planes[tap]), (kernel[0], kernel[1]), size, geometry, out=wide)
+        x[images] = wide.reshape(c, -1, *x.shape[1:3]).transpose(1, 2, 3, 0)
+
+    spread(xp, compute, blocks(xp, len(y), 1, y[:1].nbytes))
 
 
 def _phase_matrix(w: Array, groups: int, down: _Split, v: _Phase, across: _Split, h: _Phase) -> Array:
