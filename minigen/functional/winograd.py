@@ -150,8 +150,12 @@ def _lift_y_images(y: Array, tiles: Pair) -> Array:
 def _lift_kernels(w: Array, stride: Pair) -> Array:
     """(O, KH, KW, C) -> (9, O, S*S*C)."""
     out = np.empty((9, len(w), math.prod(stride) * w.shape[3]), w.dtype)
-    spread(np, lambda o: _lift(_lift_y, _by_phase(w[o], stride), (1, 1), out[:, o]), shares(len(w)))
+    spread(np, lambda o: _lift(_lift_y, _by_phase(w[o], stride), (1, 1), out[:, o]), _some_kernels(len(w)))
     return out
+
+
+def _some_kernels(count: int) -> list[slice]:
+    return [slice(start, min(start + 64, count)) for start in range(0, count, 64)]
 
 
 def _batches(count: int, tiles: Pair, numbers: int, itemsize: int) -> list[slice]:
@@ -193,7 +197,7 @@ def conv_transpose(y: Array, w: Array, size: Pair, geometry: Geometry, bias: Arr
         shape = (*lifted.shape[:2], kernels.shape[2])
         products = np.matmul(lifted, kernels, out=scratch(np, "product", shape, y.dtype))
         wide_shape = (some.stop - some.start, top + size[0] + bottom, left + size[1] + right, channels)
-        wide = scratch(np, "wide", wide_shape, y.dtype)
+        wide = scratch(np, "extend", wide_shape, y.dtype)
         _drop(_drop_x, products, tiles, out=_by_phase(wide, stride))
         seen = wide[:, *inside]
         x[some, : seen.shape[1], : seen.shape[2]] = seen  # pixels after the last window keep their zeros
@@ -212,14 +216,17 @@ def conv_weight(x: Array, y: Array, kernel: Pair, geometry: Geometry) -> Array:
 
     def add_up(share: slice) -> Array:
         total = np.zeros((9, o, numbers), x.dtype)
-        for some in walk[share]:
+        for number, some in enumerate(walk[share]):
             lifted = _lift_y_images(y[some], tiles).transpose(0, 2, 1), _lift_x_images(x[some], tiles, geometry)
-            total += np.matmul(*lifted, out=scratch(np, "product", total.shape, x.dtype))
+            if number == 0:
+                np.matmul(*lifted, out=total)
+            else:
+                total += np.matmul(*lifted, out=scratch(np, "product", total.shape, x.dtype))
         return total
 
     total, *others = spread(np, add_up, shares(len(walk)) or [slice(0)])
     for other in others:
         total += other
     w = np.empty((o, *kernel, x.shape[3]), x.dtype)
-    spread(np, lambda o: _drop(_drop_y, total[:, o], (1, 1), out=_by_phase(w[o], stride)), shares(len(w)))
+    spread(np, lambda o: _drop(_drop_y, total[:, o], (1, 1), out=_by_phase(w[o], stride)), _some_kernels(o))
     return w
