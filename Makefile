@@ -46,6 +46,7 @@ results: .venv/.package ## measure again what docs/results.md says
 
 bench: .venv/.tests ## measure again what docs/speed.md says (20 minutes; you install PyTorch: .venv/bin/pip install torch)
 	@$(BIN)/python -m benchmarks.speed --json benchmarks/speed.json
+	@$(BIN)/python -m benchmarks.overhead --json benchmarks/overhead.json
 	@$(BIN)/python -m benchmarks.speed_page
 
 install: .venv/.tests ## set up .venv with minigen and its tests' tools, nothing else

@@ -1,12 +1,13 @@
 """What minigen costs beyond NumPy's own work: a call of a function, the import, a batch of a data loader.
 
-    python -m benchmarks.overhead       measure (half a minute), and print a table
+    python -m benchmarks.overhead       measure (half a minute), and print tables; `make bench` does it, too
 
 Times are minima of many repetitions: what is left of them on a machine that does other things, too.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -15,11 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import minigen
+from benchmarks.files import write_whole
 from benchmarks.workloads import w3
 from minigen.data import DataLoader, Dataset
 from minigen.data.transforms import Compose, Normalize, RandomCrop, RandomHorizontalFlip, ToTensor
@@ -147,7 +150,16 @@ def table(measured: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def main() -> None:
+    """Measure, print a table, and write JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    options = parser.parse_args()
+    measured = measure()
+    print(table(measured))
+    if options.json:
+        write_whole(options.json, (json.dumps(measured, indent=1) + "\n").encode())
+
+
 if __name__ == "__main__":
-    result = measure()
-    print(json.dumps(result, indent=1))
-    print(table(result))
+    main()

@@ -1,4 +1,4 @@
-"""Write docs/speed.md from benchmarks/speed.json: ``python -m benchmarks.speed_page`` (the end of ``make bench``).
+"""Write docs/speed.md from benchmarks/speed.json and overhead.json: ``python -m benchmarks.speed_page`` (the end of ``make bench``).
 
 Tables go between the markers of the page, the words around them stay as they are; the plot is drawn anew.
 """
@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from benchmarks import overhead
 from benchmarks.files import fill, write_whole
 from benchmarks.sides import TUNED
 from benchmarks.speed_plot import draw
@@ -189,6 +190,7 @@ def blocks_of(figures: Row, picture: str) -> dict[str, str]:
         "growth": growth_table(figures),
         "functions": functions_table(figures),
         "profiles": profiles_table(figures),
+        "overhead": overhead.table(figures["overhead"]),
     }
 
 
@@ -200,7 +202,9 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, default=ROOT / "docs" / "_static" / "speed.png")
     options = parser.parse_args()
     figures = json.loads(options.json.read_text(encoding="utf-8"))
-    missing = [part for part in ("steps", "functions", "growth", "profiles") if not figures.get(part)]
+    beside = options.json.with_name("overhead.json")
+    figures["overhead"] = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else None
+    missing = [part for part in ("steps", "functions", "growth", "profiles", "overhead") if not figures.get(part)]
     if missing:
         raise SystemExit(f"{options.json} lacks {', '.join(missing)}: it is of a part only; run `make bench`")
     picture = options.plot.resolve().relative_to(options.page.resolve().parent).as_posix()

@@ -60,6 +60,11 @@ def example_figures():
         "steps": steps,
         "functions": rows,
         "growth": growth,
+        "overhead": {
+            "calls": {"forward_us": 2.5, "backward_us": 8.0},
+            "import": {"import_s": 0.1, "import_median_s": 0.12},
+            "loader": {str(n): {"wait_ms": 8.0, "step_ms": 50.0, "step_min_ms": 45.0, "share": 0.16} for n in range(3)},
+        },
         "profiles": [{"name": name, "threads": 1, "median_ms": 98.0, "kinds_ms": kinds} for name in NAMES],
     }
 
@@ -112,6 +117,7 @@ def test_flops_are_those_of_the_direct_algorithm(torch):
         + conv_flops(64, 16 * 16, 32, 64, 9, passes=3)
         + 2 * 64 * (4096 * 128 + 128 * 10) * 3
     )
+    assert sides.flops_of(workloads.step_case(torch, "W5")) > 0  # takes a gradient of a gradient
     assert sides.flops_of(workloads.step_case(torch, "W2")) == (
         2 * 128 * 100 * 6272 * 2
         + conv_flops(128, 7 * 7, 128, 64, 16, passes=3)
@@ -259,6 +265,7 @@ def test_words_around_the_tables_stay(tmp_path):
     assert "| W1 | 1 | 240 | 200 | 180 | 1.20 | 1.20 | 1.33 | 100 | 2.40 | 2.00 | 1.80 | 300 | 600 | 620 |" in filled
     assert "| matrix products | 60.0 (60 %) |" in filled
     assert "| batch | minigen | 1.00 |" in filled
+    assert "| forward call that records, 8 numbers | 2.5 µs |" in filled
 
 
 @pytest.mark.parametrize(
@@ -287,6 +294,7 @@ def test_page_and_plot_come_from_the_figures(tmp_path, monkeypatch, capsys):
     plot.parent.mkdir()
     page.write_text((ROOT / "docs" / "speed.md").read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["page", "--json", str(figures), "--page", str(page), "--plot", str(plot)])
+    (tmp_path / "overhead.json").write_text(json.dumps(example_figures()["overhead"]))
     figures.write_text(json.dumps(example_figures() | {"growth": []}))
     with pytest.raises(SystemExit, match="lacks growth"):
         speed_page.main()
@@ -294,7 +302,7 @@ def test_page_and_plot_come_from_the_figures(tmp_path, monkeypatch, capsys):
     speed_page.main()
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert "](_static/speed.png)" in page.read_text(encoding="utf-8")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["_static", "speed.json", "speed.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["_static", "overhead.json", "speed.json", "speed.md"]
 
 
 def test_the_plot_has_axes_with_units(monkeypatch):

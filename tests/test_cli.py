@@ -53,6 +53,13 @@ def refused(capsys, *arguments):
 # -----------------------------------------------------------------------------------------------
 
 
+def test_a_command_asks_for_freed_memory_to_be_kept(monkeypatch):
+    asked = []
+    monkeypatch.setattr(minigen, "tune_allocator", lambda: asked.append(True))
+    assert main(["list"]) == 0
+    assert asked
+
+
 def test_train_then_sample(trained, elsewhere, capsys):
     assert main(["sample", str(trained), "--n", "6", "--out", "grid.png"]) == 0
     assert "6 images in grid.png" in capsys.readouterr().out

@@ -68,4 +68,5 @@ def run(argv: list[str]) -> int:
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         getattr(arguments, "parser", parser).unknown(unknown[0])
+    minigen.tune_allocator()
     return arguments.run(arguments)
