@@ -1,4 +1,4 @@
-"""Write docs/speed.md from benchmarks/speed.json and overhead.json: ``python -m benchmarks.speed_page`` (the end of ``make bench``).
+"""Write docs/speed.md from its figures: ``python -m benchmarks.speed_page``, the end of ``make bench``.
 
 Tables go between the markers of the page, the words around them stay as they are; the plot is drawn anew.
 """
