@@ -121,8 +121,8 @@ def work_of(build: Callable[[], Callable[[], Any]]) -> Work:
             step = build()
             step()
             gc.collect()
-            tracemalloc.reset_peak()
             with counted() as work:
+                tracemalloc.reset_peak()
                 step()
             work.memory_bytes = tracemalloc.get_traced_memory()[1] - before
         finally:

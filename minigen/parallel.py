@@ -5,7 +5,8 @@ large products.  But NumPy's loops run without Python's global lock, so threads 
 each takes some images of a batch, does all steps of a function on them (copy windows, multiply, add the bias)
 while they lie in its core's cache, and takes the next.
 
-BLAS is kept to one thread from then on: its own threads wait for more to do in a loop, on the cores that ours need.
+From the first such work on BLAS is kept to one thread: its own threads wait for more to do in a loop, on the cores that
+ours need.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from minigen.backend import Array, array_module
 __all__ = ["get_num_threads", "set_num_threads"]
 
 _MOST = 8  # threads unless more are asked for: Python's lock, taken between NumPy's loops, sets a limit
-_HEAVY = 2**23  # multiplications in a matrix product from which on it does
+_HEAVY = 2**23  # multiplications in a matrix product from which on sharing it out pays
 
 _lock = threading.Lock()
 _threads: int | None = None  # None: nobody has asked yet

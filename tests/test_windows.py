@@ -12,6 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import minigen
+import minigen.nn.functional as F
 from minigen import parallel
 from minigen.checks import reference
 from minigen.functional import depthwise, windows, winograd
@@ -65,10 +67,12 @@ def test_the_three_products_equal_slow_loops(problem):
     options = loops(geometry)
     assert close(channels_first(conv_of(*problem)), reference.conv2d(nchw[0], nchw[1], **options))
     slow = reference.conv_transpose2d(nchw[2], nchw[1], size=x.shape[1:3], **options)
-    for thin in (0, 9):  # by phases, and channel by channel
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(windows, "_THIN", thin)
-            assert close(channels_first(windows.conv_transpose(y, w, x.shape[1:3], geometry)), slow)
+    assert close(channels_first(windows.conv_transpose(y, w, x.shape[1:3], geometry)), slow)
+    if geometry.groups == 1:
+        for way in (windows._gather, windows._scatter):  # by phases, and channel by channel
+            out = np.full_like(x, np.nan)
+            way(y, w, geometry, out)
+            assert close(channels_first(out), slow)
     slow = reference.conv2d_weight(nchw[0], nchw[2], w.shape[1:3], **options)
     assert close(channels_first(windows.conv_weight(x, y, w.shape[1:3], geometry)), slow)
 
@@ -314,6 +318,29 @@ def test_tiles_are_for_geometries_that_have_pairs():
     assert not winograd.suits(x, w, (4, 4), geometry._replace(dilation=(1, 2)))
     assert not winograd.suits(x, w, (4, 4), geometry._replace(groups=2))
     assert not winograd.suits(x, w, (4, 4), geometry._replace(stride=(1, 2)))
+    assert not winograd.suits(x, w, (512, 512), geometry)  # lifted it would take 590 MB
+
+
+@pytest.mark.parametrize(
+    ("kernels", "size"), [((1, 11, 11, 3), (100, 100)), ((64, 4, 4, 64), (128, 128)), ((48, 4, 4, 3), (64, 64))]
+)
+def test_a_large_image_needs_no_large_buffers(kernels, size):
+    """Transposed convolution of one image: less than four times the memory of what it is given and makes."""
+    rng = np.random.default_rng(0)
+    y, w = rng.random((1, kernels[0], *size), "float32"), rng.random((kernels[0], kernels[3], *kernels[1:3]), "float32")
+    y, w, bytes_seen = minigen.from_numpy(y), minigen.from_numpy(w), []
+
+    def measure():  # in a thread, which begins without buffers
+        tracemalloc.start()
+        bytes_seen.append(F.conv_transpose2d(y, w, stride=2).array.nbytes)
+        bytes_seen.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    thread = threading.Thread(target=measure)
+    thread.start()
+    thread.join()
+    made, peak = bytes_seen
+    assert peak - made <= 3 * (made + y.array.nbytes) + 2**23
 
 
 @pytest.mark.parametrize("magnitude", [1.0, 1e4])

@@ -426,7 +426,7 @@ def conv_transpose(y: Array, w: Array, size: Pair, geometry: Geometry, bias: Arr
         # A lone window that is the whole image: no phases, one product.
         n, o, numbers = len(y), len(w), math.prod(w.shape[1:])
         _matmul(y.reshape(1, n, o), w.reshape(1, o, numbers), out=x.reshape(1, n, numbers))
-    elif x.shape[3] <= _THIN and geometry.groups == 1:
+    elif geometry.groups == 1 and w.shape[3] <= _THIN and math.prod(w.shape[1:]) <= 2 * len(w):
         _scatter(y, w, geometry, x)
     else:
         _gather(y, w, geometry, x)
@@ -470,7 +470,7 @@ def _scatter(y: Array, w: Array, geometry: Geometry, x: Array) -> None:
     """The transposed convolution of images with few channels, as grey ones: tap by tap, each channel by itself.
 
     The many products for the phases would have few columns; this is one with many, and its numbers are so few that
-    adding them up where they belong costs little.
+    adding them up where they belong costs little.  (With more taps than `y` has channels they would not be few.)
     """
     xp, (o, *kernel, c), size = array_module(y), w.shape, y.shape[1:3]
     matrix = w.reshape(o, -1).T  # (KH*KW*C, O)
@@ -485,7 +485,7 @@ def _scatter(y: Array, w: Array, geometry: Geometry, x: Array) -> None:
         untap(lambda tap, part: xp.copyto(part, planes[tap]), (kernel[0], kernel[1]), size, geometry, out=wide)
         x[images] = wide.reshape(c, -1, *x.shape[1:3]).transpose(1, 2, 3, 0)
 
-    spread(xp, compute, blocks(xp, len(y), 1, y[:1].nbytes))
+    spread(xp, compute, blocks(xp, len(y), 1, len(matrix) * math.prod(size) * y.itemsize))
 
 
 def _phase_matrix(w: Array, groups: int, down: _Split, v: _Phase, across: _Split, h: _Phase) -> Array:

@@ -38,6 +38,7 @@ from minigen.parallel import shares, spread
 _FEW = 64  # channels: with fewer the additions cost more than the multiplications saved
 _LEAST_TILES = 128  # in a block: products of flatter matrices are slower
 _BLOCK_BYTES = 2 * 2**20  # of lifted images
+_MOST_BYTES = 2**25  # of a lifted image: it is not cut, so large ones are for `windows.py`, which takes some rows
 
 
 def suits(x: Array, w_shape: tuple[int, ...], size: Pair, geometry: Geometry) -> bool:
@@ -46,7 +47,7 @@ def suits(x: Array, w_shape: tuple[int, ...], size: Pair, geometry: Geometry) ->
     Parameters
     ----------
     x : array
-        One of the operands: GPUs have been measured by nobody.
+        One of the operands.  On GPUs nobody has measured which is faster, so they keep to `windows.py`.
     w_shape : (O, KH, KW, C)
     size : (OH, OW)
     geometry : Geometry
@@ -59,6 +60,7 @@ def suits(x: Array, w_shape: tuple[int, ...], size: Pair, geometry: Geometry) ->
         and geometry.groups == 1
         and size[0] % 2 == size[1] % 2 == 0  # tiles filled in part, as of 7x7 outputs, cost what is saved
         and min(o, c) >= _FEW
+        and 9 * math.prod(_tiles(size)) * max(o, down * across * c) * x.itemsize <= _MOST_BYTES
     )
 
 
