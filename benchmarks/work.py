@@ -84,7 +84,7 @@ def counted() -> Iterator[Work]:
         work.buffer(buffer.nbytes)
         return buffer
 
-    users = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "minigen"]
+    users = [sys.modules[name] for name in list(sys.modules) if name.partition(".")[0] == "minigen"]
     users = [module for module in users if getattr(module, "scratch", None) is scratch]
     try:
         np.matmul = counting_matmul
