@@ -16,8 +16,9 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r command meaning; do printf '  %-20s%s\n' "$$command" "$$meaning"; done
 
 demo: .venv/.package ## train a DCGAN on drawn digits and show where its pictures are (about 3 minutes)
-	@$(ONE_THREAD) $(BIN)/minigen train dcgan --data glyphs --steps 2500 --batch-size 32 --lr 8e-4 --generator-width 32 \
-	    --discriminator-width 32 --evaluate-every 0 --sample-every 200 --out $(DEMO) --overwrite
+	@$(ONE_THREAD) $(BIN)/minigen train dcgan --data glyphs --steps 2500 --batch-size 32 --lr-generator 8e-4 \
+	    --lr-discriminator 8e-4 --generator-width 32 --discriminator-width 32 --evaluate-every 0 --sample-every 200 \
+	    --out $(DEMO) --overwrite
 	@$(ONE_THREAD) $(BIN)/minigen sample $(DEMO) --n 64 --out $(DEMO)/digits.png
 	@echo
 	@echo "Look at the digits it draws: $(CURDIR)/$(DEMO)/digits.png"

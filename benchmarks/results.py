@@ -1,200 +1,139 @@
-"""Train on real digits and write down what came out: ``python -m benchmarks.results`` (or ``make results``).
+"""Train every system, with minigen and with PyTorch, and write down what came out: ``make results``.
 
-Every step is a command that anybody can type; it is printed before it runs.  Runs are kept in runs/results and
-resumed, so that an interrupted call goes on where it was.  Real MNIST is taken from MINIGEN_DATA or the cache, or
-downloaded where ``--download`` is given.  The judge, a CNN, is trained and stored before the generators
-that it judges.  The output is docs/results.md, with grids of samples beside it in docs/_static.
+Each row of `benchmarks.ledger` is a command that anybody can type, with its seeds.  Runs are kept in runs/results and
+resumed, figures in results.json, which is written after each run: an interrupted call goes on where it was, and a row
+whose command has not changed is not trained again.  docs/results.md is rendered from results.json alone
+(`benchmarks.results_page`).  Real data are taken from MINIGEN_DATA or the cache.
+
+    python -m benchmarks.results                       all that is missing; takes hours
+    python -m benchmarks.results --only lenet-mnist vae --side minigen
+    python -m benchmarks.results --page                only render the page
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import minigen
-from minigen.data import DataLoader, load
-from minigen.models.system import System, evaluating
-from minigen.training import load_system, read_log
+from benchmarks import results_page
+from benchmarks.ledger import PICTURES, ROWS, Row
+from minigen.data.files import atomic_write
+from minigen.training import read_log
 
 ROOT = Path(__file__).parents[1]
-RUNS = Path("runs/results")
-STATIC = ROOT / "docs" / "_static"
-JUDGED = 1000  # samples a generator is judged on
-
-# name, the command that trains it, and the grid of samples that the page shows
-TRAINING = {
-    "judge": "minigen train cnn --data mnist --epochs 3 --seed 0",
-    "glyph-judge": "minigen train cnn --data glyphs --epochs 3 --seed 0",
-    "dcgan": "minigen train dcgan --data mnist --epochs 5 --seed 0",
-    "vae": "minigen train vae --data mnist --epochs 10 --seed 0",
-    "demo": "minigen train dcgan --data glyphs --steps 2500 --batch-size 32 --lr 8e-4 --generator-width 32 "
-    "--discriminator-width 32 --evaluate-every 0 --sample-every 200 --seed 0",
-}
-PICTURES = {"dcgan": "dcgan-mnist.png", "vae": "vae-mnist.png", "demo": "demo.png"}
+RUNS = Path("runs/results")  # of the folder that the command is called in
+STORE = Path(__file__).with_name("results.json")
+SIDES = ("minigen", "torch")
+# What slows one library's BLAS on some machines and leaves the other alone; users have none of it.
+NOT_A_USERS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
-def command(line: str) -> None:
-    """Show a minigen command, and run it with this Python, its BLAS on one core: another core stays free."""
-    print("$", line, flush=True)
-    one_core = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-m", *line.split()], check=True, env={**os.environ, **one_core})
+def read_store() -> dict[str, Any]:
+    """Return what was measured before: row, side, seed -> command, seconds, figures."""
+    return json.loads(STORE.read_text()) if STORE.exists() else {}
 
 
-def train(name: str, extra: str) -> str:
-    """Train one run, or go on with it; return the command that does it in one go."""
-    folder, whole = RUNS / name, f"{TRAINING[name]} --out {RUNS / name}{extra}"
-    command(f"minigen train --resume {folder} --quiet" if (folder / "config.toml").exists() else f"{whole} --quiet")
-    return whole
+def write_store(store: dict[str, Any]) -> None:
+    """Write results.json: whole, or not at all."""
+    with atomic_write(STORE, "w") as file:
+        file.write(json.dumps(store, indent=1, sort_keys=True) + "\n")
 
 
-def last_test_line(name: str) -> dict:
-    """The last line of a run's log that holds figures over the test set."""
-    return [line for line in read_log(RUNS / name / "log.jsonl") if any(key.startswith("test/") for key in line)][-1]
+def call(*words: str) -> None:
+    """Show a command, and run it with this Python."""
+    print("$", *words, flush=True)
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_A_USERS}
+    subprocess.run([sys.executable, "-m", *words], check=True, env=environment)
 
 
-# --- judging ------------------------------------------------------------------------------------------------
+def train(row: Row, seed: int, side: str) -> Path:
+    """Train one run, or go on with it; return its folder."""
+    ours, theirs = RUNS / f"{row.name}-{seed}", RUNS / f"{row.name}-{seed}-torch"
+    asked = ours.with_suffix(".command")  # a run of an older command is not gone on with
+    if not asked.exists() or asked.read_text() != row.command:
+        for old in (ours, theirs):
+            shutil.rmtree(old, ignore_errors=True)
+        RUNS.mkdir(parents=True, exist_ok=True)
+        asked.write_text(row.command)
+    if side == "minigen" and (ours / "checkpoints").exists():
+        call("minigen", "train", "--resume", str(ours), "--quiet")
+    elif side == "minigen":
+        call("minigen", "train", *row.words(seed), "--out", str(ours), "--quiet")
+    elif not (theirs / "checkpoints").exists():
+        if not (ours / "config.toml").exists():
+            raise SystemExit(f"{row.name}, seed {seed}: PyTorch repeats a run of minigen's; measure that first")
+        call("benchmarks.torch_side", str(ours), "--out", str(theirs))
+    return ours if side == "minigen" else theirs
 
 
-def verdicts(judge: System, batches) -> tuple[minigen.Tensor, minigen.Tensor]:
-    """The judge's class (N,) and its confidence (N,), the probability of that class, for images in [0, 1]."""
-    with evaluating(judge):
-        best = [judge(images).softmax(1).max(1) for images in batches]
-    return minigen.cat([b.indices for b in best]), minigen.cat([b.values for b in best])
+def measure(row: Row, seed: int, side: str) -> dict[str, Any]:
+    """Train and judge one run; return what is stored of it."""
+    folder = train(row, seed, side)
+    minigen.manual_seed(0)
+    return {
+        "command": row.command,
+        "seconds": round(read_log(folder / "log.jsonl")[-1]["seconds"], 1),
+        "figures": {name: float(value) for name, value in row.figures(folder).items()},
+        "versions": versions(side),
+    }
 
 
-def judged_samples(judge: System, generator: System, seed: int = 0) -> tuple[minigen.Tensor, minigen.Tensor]:
-    """What the judge says of `JUDGED` images drawn from one seed."""
-    minigen.manual_seed(seed)
-    low, high = generator.value_range
-    images = (generator.sample(JUDGED) - low) / (high - low)
-    return verdicts(judge, images.split(250))
+def versions(side: str) -> str:
+    """The versions that a figure depends on."""
+    text = f"minigen {minigen.__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
+    if side == "torch":
+        import torch
+
+        text += f", PyTorch {torch.__version__}"
+    return text
 
 
-def summary(title: str, classes: minigen.Tensor, confidence: minigen.Tensor) -> str:
-    """One line of the table of verdicts: mean confidence, how many are sure, and the share of each class."""
-    shares = [float((classes == digit).float().mean()) for digit in range(10)]
-    sure = float((confidence >= 0.9).float().mean())
-    cells = " | ".join(f"{100 * share:.1f}" for share in shares)
-    return f"| {title} | {float(confidence.mean()):.3f} | {100 * sure:.1f} % | {cells} |"
-
-
-VERDICT_HEAD = (
-    "| images | mean confidence | confidence >= 0.9 | "
-    + " | ".join(f"{digit} (%)" for digit in range(10))
-    + " |\n|---|---|---|"
-    + "---|" * 10
-)
-
-
-# --- the page -----------------------------------------------------------------------------------------------
-
-PAGE = """# What the systems reach
-
-Written by `make results` ({versions}).  Every figure comes from the
-command above it.  Training times are those of one busy machine with {cores} cores, one of them for BLAS, and say little
-about another.
-
-## The classifier, which is the judge
-
-    {judge}
-
-LeNet-like CNN, real MNIST, 3 epochs: **{accuracy:.2f} %** of the 10,000 test digits ({judge_seconds:.0f} s).
-It was stored before the generators on MNIST below were trained, and is used as it is.
-
-## DCGAN
-
-    {dcgan}
-
-Radford et al. (2016), real MNIST, 5 epochs ({dcgan_seconds:.0f} s).  1,000 samples from one seed, classified by the
-judge; beside them its verdicts on the real test digits.
-
-{verdict_head}
-{real_verdict}
-{dcgan_verdict}
-
-![digits drawn by the DCGAN](_static/dcgan-mnist.png)
-
-## VAE
-
-    {vae}
-
-784-400-20, real MNIST, 10 epochs ({vae_seconds:.0f} s), grey levels in the Bernoulli likelihood: **{nats:.2f} nats**
-per test image (negative ELBO; {reconstruction:.2f} reconstruction + {kl:.2f} KL).  Grey-level figures compare with
-grey-level figures only: those of binarised digits are 15 to 20 nats lower.
-
-![digits drawn by the VAE](_static/vae-mnist.png)
-
-## The demo
-
-    {demo}
-
-Half as wide as above, on the built-in glyphs, as `make demo` trains it ({demo_seconds:.0f} s).  1,000 samples,
-classified by a CNN of {glyph_accuracy:.2f} % accuracy on test glyphs (`{glyph_judge}`).
-
-{verdict_head}
-{glyph_verdict}
-{demo_verdict}
-
-The demo's step size, batch and width were chosen by such a table, among a handful of settings, so its line is not an
-independent test.
-
-![digits drawn by the demo](_static/demo.png)
-"""
-
-
-def verdict_on_test_set(title: str, judge: System, data: str) -> str:
-    """The judge's line on the test set that it was made for."""
-    loader = DataLoader(load(data, train=False), batch_size=250)
-    return summary(title, *verdicts(judge, (images for images, _ in loader)))
+def missing(store: dict[str, Any], row: Row, seed: int, side: str) -> bool:
+    """True if a run has not been measured, or with another command."""
+    return store.get(row.name, {}).get(side, {}).get(str(seed), {}).get("command") != row.command
 
 
 def main() -> None:
-    """Train everything that is not trained yet, judge, and write the page."""
+    """Measure what is missing, and render the page after each run."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--download", action="store_true", help="fetch MNIST if it is not on this machine")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "results.md", help="where to write the page")
+    parser.add_argument("--only", nargs="+", choices=[row.name for row in ROWS], help="these rows")
+    parser.add_argument("--side", nargs="+", choices=SIDES, default=SIDES, help="one library alone")
+    parser.add_argument("--seeds", nargs="+", type=int, help="these seeds alone")
+    parser.add_argument("--again", action="store_true", help="judge finished runs again")
+    parser.add_argument("--page", action="store_true", help="measure nothing, render the page")
     arguments = parser.parse_args()
     minigen.tune_allocator()
-
-    facts: dict[str, object] = {}
-    for name, line in TRAINING.items():
-        extra = " --download" if arguments.download and "mnist" in line else ""
-        facts[name.replace("-", "_")] = train(name, extra)
-        facts[f"{name.replace('-', '_')}_seconds"] = read_log(RUNS / name / "log.jsonl")[-1]["seconds"]
-    STATIC.mkdir(parents=True, exist_ok=True)
-    for name, picture in PICTURES.items():
-        command(f"minigen sample {RUNS / name} --n 80 --nrow 16 --out {STATIC / picture}")
-
-    judge, glyph_judge = load_system(RUNS / "judge"), load_system(RUNS / "glyph-judge")
-    vae = last_test_line("vae")
-    facts |= {
-        "versions": versions(),
-        "cores": os.cpu_count(),
-        "accuracy": 100 * last_test_line("judge")["test/accuracy"],
-        "glyph_accuracy": 100 * last_test_line("glyph-judge")["test/accuracy"],
-        "nats": vae["test/nats"],
-        "reconstruction": vae["test/reconstruction"],
-        "kl": vae["test/kl"],
-        "verdict_head": VERDICT_HEAD,
-        "real_verdict": verdict_on_test_set("real test digits", judge, "mnist"),
-        "dcgan_verdict": summary("DCGAN", *judged_samples(judge, load_system(RUNS / "dcgan"))),
-        "glyph_verdict": verdict_on_test_set("test glyphs", glyph_judge, "glyphs"),
-        "demo_verdict": summary("demo", *judged_samples(glyph_judge, load_system(RUNS / "demo"))),
-    }
-    page = PAGE.format(**facts)
-    arguments.page.write_text(page)
-    print(page)
+    store = read_store()
+    rows = [row for row in ROWS if not arguments.only or row.name in arguments.only]
+    for row in [] if arguments.page else rows:
+        for seed in row.seeds:
+            for side in row.sides:
+                wanted = side in arguments.side and (not arguments.seeds or seed in arguments.seeds)
+                if wanted and (arguments.again or missing(store, row, seed, side)):
+                    found = measure(row, seed, side)
+                    store = read_store()
+                    store.setdefault(row.name, {}).setdefault(side, {})[str(seed)] = found
+                    write_store(store)
+                    print(row.name, side, seed, found["figures"], flush=True)
+    draw_pictures()
+    results_page.write(store)
 
 
-def versions() -> str:
-    """The versions that the figures depend on."""
-    return f"minigen {minigen.__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
+def draw_pictures() -> None:
+    """Draw what the page shows of the runs that are on this machine."""
+    for name, words in PICTURES.items():
+        if (RUNS / name / "checkpoints").exists():
+            call("minigen", "sample", str(RUNS / name), "--out", str(ROOT / f"docs/_static/{name}.png"), *words.split())
 
 
 if __name__ == "__main__":

@@ -198,10 +198,7 @@ def plot_curves(log: Log, path: str | os.PathLike[str], keys: Sequence[str] | No
     axes.grid(axis="y", alpha=0.3)
     axes.margins(x=0.01)
     axes.legend(frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=Path(path).suffix.lstrip(".") or "png")
-    with atomic_write(path) as file:
-        file.write(buffer.getvalue())
+    _save_figure(figure, path)
 
 
 def filter_grid(weight: Tensor, **kwargs: Any) -> Tensor:
@@ -306,6 +303,53 @@ def _save(picture: Any, fp: Any, format: str | None, **options: Any) -> None:
         fp.write(buffer.getvalue())
         return
     with atomic_write(fp) as file:
+        file.write(buffer.getvalue())
+
+
+def plot_points(points: Tensor, path: str | os.PathLike[str], real: Tensor | None = None) -> None:
+    """Draw points in the plane, in front of those that they should resemble.
+
+    Parameters
+    ----------
+    points : Tensor (N, 2)
+        In colour.
+    path : str or path
+        The picture to write; its ending names the format (png, svg, pdf).
+    real : Tensor (M, 2), optional
+        In grey.  The picture shows their part of the plane and a little more, so that pictures of different steps can
+        be compared.
+
+    Raises
+    ------
+    ValueError
+        If the points are not of shape (N, 2).
+    WriteError
+        If the file cannot be written; nothing half-written is left.
+    """
+    from matplotlib.figure import Figure
+
+    real = points if real is None else real
+    for name, some in (("points", points), ("real", real)):
+        if some.ndim != 2 or some.shape[1] != 2:
+            raise ValueError(f"plot_points: {name} must be (N, 2), not {some.shape}")
+    figure = Figure(figsize=(5, 5), dpi=120, layout="constrained")
+    axes = figure.add_subplot(aspect="equal")
+    background, front = real.cpu().numpy(), points.cpu().numpy()
+    for some, colour in ((background, "0.75"), (front, _COLOURS[0])):
+        axes.scatter(some[:, 0], some[:, 1], s=4, color=colour, linewidths=0)
+    middle = (background.max(axis=0) + background.min(axis=0)) / 2
+    half = 0.6 * max(np.ptp(background, axis=0).max(), 1e-6)
+    axes.set_xlim(middle[0] - half, middle[0] + half)
+    axes.set_ylim(middle[1] - half, middle[1] + half)
+    axes.spines[["top", "right"]].set_visible(False)
+    _save_figure(figure, path)
+
+
+def _save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Write a Matplotlib figure; the file's ending names the format."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=Path(path).suffix.lstrip(".") or "png")
+    with atomic_write(path) as file:
         file.write(buffer.getvalue())
 
 

@@ -120,11 +120,11 @@ def test_a_folder_of_images_in_colour(elsewhere):
         Image.new("RGB", (40, 50), (50 * shade, 10, 200)).save(elsewhere / "photos" / f"{shade}.png")
     assert main([*TINY.split(), "--data", "photos", "--image-size", "32", "--out", "a"]) == 0
     assert main(["sample", "a", "--n", "2", "--out", "two.png"]) == 0
-    assert main([*"train cnn --data photos --steps 1 --quiet --out c".split()]) == 0
+    assert main([*"train lenet --data photos --steps 1 --quiet --out c".split()]) == 0
 
 
 def test_evaluate_prints_figures(elsewhere, capsys):
-    main("train cnn --filters 2 --images 40 --steps 2 --quiet --out judge".split())
+    main("train lenet --filters 2 --images 40 --steps 2 --quiet --out judge".split())
     capsys.readouterr()
     assert main(["evaluate", "judge"]) == 0
     out = capsys.readouterr().out
@@ -177,7 +177,7 @@ def test_help_loads_no_heavy_library():
         ("train dcgan --data mnits", "did you mean 'mnist'"),
         ("train dcgan --data ./nowhere", "nowhere"),
         ("train dcgan --data mnist", "mnist"),
-        ("train dcgan --data ring-8", "ring-8 is made of points"),
+        ("train dcgan --data ring-8", "dcgan learns from images, not from points"),
         ("train dcgan --image-size 30", "30 pixels are not among its sizes: 28, 32, 64"),
         ("train dcgan --channels 2", "--channels"),
         ("train dcgan --steps -3", "--steps: wants a whole number of at least 1, not '-3'"),
@@ -185,7 +185,7 @@ def test_help_loads_no_heavy_library():
         ("train dcgan --epochs 0", "wants a number above 0"),
         ("train dcgan --epochs nan", "wants a number above 0"),
         ("train dcgan --batch-size 0", "batch_size must be at least 1"),
-        ("train dcgan --lr -1", "lr must be at least 0"),
+        ("train dcgan --lr-generator -1", "lr_generator must be at least 0"),
         ("train dcgan --epoch 3", "unknown argument --epoch; did you mean --epochs?"),
         ("train vae --beta1 0.9", "unknown argument --beta1"),
         ("train dcgan --device gpu", "'gpu' is unknown"),
@@ -227,9 +227,9 @@ def test_a_folder_of_other_things_is_no_place_for_a_run(elsewhere, capsys):
 
 
 def test_a_system_that_draws_nothing_cannot_be_sampled(elsewhere, capsys):
-    main("train cnn --filters 2 --images 40 --steps 1 --quiet --out judge".split())
+    main("train lenet --filters 2 --images 40 --steps 1 --quiet --out judge".split())
     capsys.readouterr()
-    assert "a cnn draws no images" in refused(capsys, "sample", "judge")
+    assert "lenet draws no images" in refused(capsys, "sample", "judge")
 
 
 @pytest.mark.parametrize("out", ["grid.xyz", "grid"])

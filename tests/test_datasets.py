@@ -1,10 +1,12 @@
-"""The data sets but for the glyphs: IDX files, MNIST, points in the plane, folders, finding one by name."""
+"""The data sets but for the glyphs: IDX files, MNIST, CIFAR-10, shapes, points in the plane, folders, finding one."""
 
 import functools
 import gzip
 import hashlib
 import http.server
+import io
 import struct
+import tarfile
 import threading
 import time
 import warnings
@@ -16,17 +18,22 @@ from PIL import Image
 import minigen
 from minigen import data
 from minigen.data import (
+    CIFAR10,
     MNIST,
+    CifarError,
     DataLoader,
     FashionMNIST,
     IdxError,
     ImageFolder,
     ImageSet,
+    Shapes,
     Subset,
     Toy2D,
+    mnist,
     read_idx,
 )
 from minigen.data import idx as idx_module
+from minigen.data import shapes as shapes_module
 from minigen.data.transforms import Compose, Normalize, RandomCrop, Resize, ToTensor
 
 
@@ -155,7 +162,7 @@ def test_mnist_reads_unzipped_files(tmp_path, no_data):
 
 
 def test_mnist_that_is_not_there_says_how_to_get_it(no_data, monkeypatch):
-    monkeypatch.setattr(MNIST, "_download", lambda *a: pytest.fail("downloaded without being asked"))
+    monkeypatch.setattr(mnist, "download_file", lambda *a: pytest.fail("downloaded without being asked"))
     with pytest.raises(FileNotFoundError, match=r"FashionMNIST\(download=True\).*MINIGEN_DATA.*fashion-mnist"):
         FashionMNIST()
 
@@ -209,6 +216,267 @@ def test_a_download_with_the_wrong_sha256_is_refused(tmp_path, mirror, monkeypat
     with pytest.raises(FileNotFoundError, match=r"could not be downloaded \(http.*hash.*by other means"):
         MNIST(download=True)
     assert list((tmp_path / "cache").rglob("*.gz")) == []
+
+
+# --- CIFAR-10 on small files ---
+
+TRAINING_FILES = [f"data_batch_{i}.bin" for i in range(1, 6)]
+CIFAR_NAMES = "\n".join(CIFAR10.names) + "\n\n"
+
+
+@pytest.fixture
+def small_cifar(monkeypatch):
+    """Files of 4 images, of 3 in the part's test file."""
+    counts = dict.fromkeys((*TRAINING_FILES, "test_batch.bin"), 4) | {"test_batch_first2000.bin": 3}
+    monkeypatch.setattr(CIFAR10, "counts", counts)
+
+
+def cifar_bytes(count, seed=0, label=None):
+    """Records whose image i has its red plane full of i, green i + 1, blue random; and what they hold."""
+    rng = np.random.default_rng(seed)
+    images = np.empty((count, 32, 32, 3), np.uint8)
+    images[..., 0] = np.arange(count)[:, None, None] + 10 * seed
+    images[..., 1] = images[..., 0] + 1
+    images[..., 2] = rng.integers(0, 256, (count, 32, 32))
+    labels = np.full(count, label) if label is not None else rng.integers(0, 10, count)
+    records = [bytes([y]) + x.transpose(2, 0, 1).tobytes() for x, y in zip(images, labels)]
+    return b"".join(records), images, labels
+
+
+def write_cifar(folder, names, pack=bytes, ending=""):
+    folder.mkdir(parents=True, exist_ok=True)
+    images = []
+    for seed, name in enumerate(names):
+        content, more, _ = cifar_bytes(CIFAR10.counts[name], seed)
+        (folder / (name + ending)).write_bytes(pack(content))
+        images.append(more)
+    return np.concatenate(images)
+
+
+@pytest.mark.parametrize("inner", ["", "cifar-10", "cifar-10-batches-bin", "cifar-10/cifar-10-batches-bin"])
+def test_cifar_reads_all_records_in_the_order_of_the_files(tmp_path, small_cifar, inner):
+    images = write_cifar(tmp_path / inner, TRAINING_FILES)
+    test = write_cifar(tmp_path / inner, ["test_batch.bin"], gzip.compress, ".gz")
+    train = CIFAR10(tmp_path)
+    assert (train.data == images).all()
+    assert train.data.flags.c_contiguous
+    assert (train.targets[:4] == cifar_bytes(4)[2]).all()
+    assert (CIFAR10(tmp_path, train=False).data == test).all()
+    assert not train.part
+    assert "all 20 training images" in repr(train)
+    assert train[5][0].shape == (3, 32, 32)
+    assert train.classes[9] == "truck"
+
+
+def test_a_part_of_cifar_is_called_one(tmp_path, small_cifar):
+    images = write_cifar(tmp_path, ["data_batch_1.bin", "test_batch_first2000.bin"], gzip.compress, ".gz")
+    (tmp_path / "batches.meta.txt").write_text(CIFAR_NAMES)
+    train, test = CIFAR10(tmp_path), CIFAR10(tmp_path, train=False)
+    assert (np.concatenate([train.data, test.data]) == images).all()
+    assert train.part
+    assert test.part
+    assert repr(train).startswith("CIFAR10: a PART, 4 of 20 training images")
+    assert repr(test).startswith("CIFAR10: a PART, 3 of 4 test images")
+    assert "PART" in data.NAMES["cifar10"]
+
+
+def test_the_full_set_goes_before_a_part(tmp_path, small_cifar, monkeypatch):
+    monkeypatch.setenv("MINIGEN_DATA", str(tmp_path / "shared"))
+    write_cifar(tmp_path / "shared" / "cifar-10", TRAINING_FILES[:1])
+    assert CIFAR10().part
+    write_cifar(tmp_path / "cache" / "cifar-10", TRAINING_FILES)
+    assert not CIFAR10().part
+
+
+@pytest.mark.parametrize(
+    ("content", "ending", "words"),
+    [
+        (b"", "", "cut off: 4 records .* 12,292 bytes, but 0 are there"),
+        (cifar_bytes(4)[0][:-1], "", "12,291 are there"),
+        (cifar_bytes(4)[0][: 3 * 3073], "", "9,219 are there"),
+        (cifar_bytes(5)[0], "", "goes on after the 12,292 bytes of its 4 records"),
+        (cifar_bytes(4, label=10)[0], "", r"record 0 begins with the label 10, outside 0\.\.9"),
+        (gzip.compress(cifar_bytes(4)[0], mtime=0)[:-9], ".gz", "gzip data is cut off or damaged"),
+        (gzip.compress(cifar_bytes(4)[0], mtime=0)[:900], ".gz", "gzip data is cut off or damaged"),
+        (cifar_bytes(4)[0], ".gz", "gzip data is cut off or damaged"),
+    ],
+)
+def test_cifar_names_what_is_broken(tmp_path, small_cifar, content, ending, words):
+    (tmp_path / f"data_batch_1.bin{ending}").write_bytes(content)
+    with pytest.raises(CifarError, match=words) as caught:
+        CIFAR10(tmp_path)
+    assert "data_batch_1.bin" in str(caught.value)
+
+
+def test_cifar_is_not_taken_from_other_classes_or_from_some_of_the_batches(tmp_path, small_cifar, no_data):
+    write_cifar(tmp_path / "a", TRAINING_FILES[:1])
+    (tmp_path / "a" / "batches.meta.txt").write_text(CIFAR_NAMES.replace("bird", "fish"))
+    with pytest.raises(CifarError, match=r"batches\.meta\.txt: class 2 is 'fish' here and should be bird"):
+        CIFAR10(tmp_path / "a")
+    (tmp_path / "a" / "batches.meta.txt").write_text("airplane\n")
+    with pytest.raises(CifarError, match="class 1 is missing here and should be automobile"):
+        CIFAR10(tmp_path / "a")
+    write_cifar(tmp_path / "b", TRAINING_FILES[:4])
+    with pytest.raises(FileNotFoundError, match=r"data_batch_4, but not data_batch_5\.bin.*download=True"):
+        CIFAR10(tmp_path / "b")
+    with pytest.raises(FileNotFoundError, match=r"test images was found in .*download=True.*MINIGEN_DATA"):
+        CIFAR10(train=False)
+    with pytest.raises(TypeError, match="root must be the path"):
+        CIFAR10(3)
+
+
+def archive_of(folder, names, link=None):
+    """Write an archive like the published one; ``link`` names a member that points out of it."""
+    folder.mkdir()
+    with tarfile.open(folder / CIFAR10.archive, "w:gz") as archive:
+        for name, content in names.items():
+            member = tarfile.TarInfo(f"{CIFAR10.inner}/{name}")
+            member.size = len(content)
+            if name == link:
+                member.type, member.linkname, member.size = tarfile.SYMTYPE, "/etc/passwd", 0
+            archive.addfile(member, io.BytesIO(content))
+    return hashlib.sha256((folder / CIFAR10.archive).read_bytes()).hexdigest()
+
+
+def archived_files():
+    files = {name: cifar_bytes(4, seed)[0] for seed, name in enumerate((*TRAINING_FILES, "test_batch.bin"))}
+    return files | {"batches.meta.txt": CIFAR_NAMES.encode(), "../evil.txt": b"no", "readme.html": b"no"}
+
+
+def test_cifar_is_downloaded_when_asked_and_only_what_is_wanted_is_unpacked(
+    tmp_path, small_cifar, mirror, monkeypatch, no_data
+):
+    monkeypatch.setattr(CIFAR10, "sha256", archive_of(tmp_path / "served", archived_files()))
+    monkeypatch.setattr(CIFAR10, "mirrors", (mirror + "nothing-here/", mirror))
+    assert len(CIFAR10(download=True)) == 20
+    left = sorted(path.name for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    assert left == ["batches.meta.txt", *TRAINING_FILES, "test_batch.bin"]
+    monkeypatch.setattr(CIFAR10, "mirrors", ())
+    assert len(CIFAR10(train=False, download=True)) == len(CIFAR10(train=False)) == 4
+
+
+def test_a_download_completes_a_part(tmp_path, small_cifar, mirror, monkeypatch):
+    monkeypatch.setenv("MINIGEN_DATA", str(tmp_path / "shared"))
+    write_cifar(tmp_path / "shared" / "cifar-10", TRAINING_FILES[:1])
+    monkeypatch.setattr(CIFAR10, "sha256", archive_of(tmp_path / "served", archived_files()))
+    monkeypatch.setattr(CIFAR10, "mirrors", (mirror,))
+    assert not CIFAR10(download=True).part
+
+
+def test_a_cifar_archive_that_is_not_what_it_should_be_is_refused(tmp_path, small_cifar, mirror, monkeypatch, no_data):
+    monkeypatch.setattr(CIFAR10, "mirrors", (mirror,))
+    right = archive_of(tmp_path / "served", {"data_batch_1.bin": b""})
+    with pytest.raises(FileNotFoundError, match=r"could not be downloaded \(http.*hash.*by other means"):
+        CIFAR10(download=True)
+    monkeypatch.setattr(CIFAR10, "sha256", right)
+    with pytest.raises(CifarError, match=r"no file cifar-10-batches-bin/batches\.meta\.txt in this archive"):
+        CIFAR10(download=True)
+    (tmp_path / "served" / CIFAR10.archive).unlink()
+    (tmp_path / "served").rmdir()
+    monkeypatch.setattr(CIFAR10, "sha256", archive_of(tmp_path / "served", archived_files(), link="batches.meta.txt"))
+    with pytest.raises(CifarError, match="no file"):
+        CIFAR10(tmp_path / "other", download=True)
+
+
+# --- shapes ---
+
+
+def test_shapes_are_seeded_and_their_parts_share_no_image():
+    train, test, other = Shapes(2000), Shapes(2000, train=False), Shapes(2000, seed=1)
+    assert train.data.shape == (2000, 32, 32, 3)
+    assert train.image_shape == (3, 32, 32)
+    assert (train.data == Shapes(2000).data).all()
+    assert (Shapes(70).data == train.data[:70]).all()
+    assert (Shapes(70).factors == train.factors[:70]).all()
+    rows = [{tuple(row) for row in shapes.factors.tolist()} for shapes in (train, test, other)]
+    assert [len(row) for row in rows] == [2000, 2000, 2000]
+    assert not rows[0] & rows[1]
+    assert not rows[1] & rows[2]
+    assert rows[0] != rows[2]
+    assert np.bincount(train.targets).min() > 400
+    assert (train.targets == train.factors[:, 0]).all()
+
+
+def test_every_value_of_every_factor_is_drawn_and_no_combination_is_in_both_parts():
+    shapes = Shapes(1)
+    assert shapes.factor_names == ("shape", "colour", "size", "rotation", "x", "y")
+    assert shapes.factor_sizes == (4, 8, 5, 10, 13, 13)
+    total = np.prod(shapes.factor_sizes)
+    parts = [shapes_module.chosen(total, seed, train) for seed, train in ((5, True), (6, False))]
+    assert sorted(np.concatenate(parts)) == list(range(total))
+    for part in parts:
+        factors = np.stack(np.unravel_index(part, shapes.factor_sizes), axis=1)
+        for values, size in zip(factors.T, shapes.factor_sizes):
+            counts = np.bincount(values, minlength=size)
+            assert counts.min() > 0.9 * counts.mean()
+
+
+@pytest.mark.parametrize("size", [28, 32, 64])
+def test_a_shape_has_the_size_and_place_that_its_factors_name(size):
+    """The sum of its pixels is its area, their centre of mass its place; they are whole within the image."""
+    shapes = Shapes(400, size=size, color=False)
+    ink = shapes.data / 255
+    edge = shapes_module.SIZES[shapes.factors[:, 2]] * size
+    np.testing.assert_allclose(ink.sum(axis=(1, 2)), edge**2, rtol=0.04)
+    pixel = np.arange(size) + 0.5
+    for axis, factor in ((1, 4), (2, 5)):
+        centre = (ink.sum(axis=axis) * pixel).sum(axis=1) / ink.sum(axis=(1, 2))
+        wanted = size * (0.5 + shapes_module.PLACES[shapes.factors[:, factor]])
+        np.testing.assert_allclose(centre, wanted, atol=0.1)
+
+
+def test_shapes_are_those_that_are_named():
+    """Seen at 400 pixels, upright: the square fills its box, the ellipse is 2:1, heart and triangle end in a point."""
+    factors = np.array([[shape, 0, 4, 0, 6, 6] for shape in range(4)])
+    ink = shapes_module.draw_shapes(factors, 400, color=False) > 127
+    boxes = [(np.flatnonzero(image.any(axis=0)), np.flatnonzero(image.any(axis=1))) for image in ink]
+    widths = np.array([(x[-1] - x[0] + 1, y[-1] - y[0] + 1) for x, y in boxes]) / (0.34 * 400)
+    half = 1 / np.sqrt(2 * np.pi)
+    side = 2 / 3**0.25
+    np.testing.assert_allclose(widths[[0, 1, 3]], [(1, 1), (4 * half, 2 * half), (side, side * 3**0.5 / 2)], atol=0.02)
+    rows = [image.sum(axis=1)[y[0] : y[-1] + 1] for image, (_, y) in zip(ink, boxes)]
+    assert rows[2][-3:].max() < 10 < rows[2][5]
+    assert rows[3][:3].max() < 10 < rows[3][-5]
+    heart = ink[2][boxes[2][1][0] + 3]
+    assert heart.any()
+    assert not heart[200]  # the dent between the lobes
+    assert all((image == image[:, ::-1]).all() for image in ink)
+
+
+def test_rotation_is_counter_clockwise_and_y_counts_downwards():
+    quarter = np.array([[3, 0, 4, 0, 6, 6], [1, 0, 4, 5, 6, 6], [0, 0, 0, 0, 6, 12]])
+    triangle, ellipse, square = shapes_module.draw_shapes(quarter, 64, color=False).astype(float)
+    assert triangle[:32].sum() < triangle[32:].sum()  # the corner is up
+    assert ellipse[:32, 32:].sum() > 2 * ellipse[:32, :32].sum()  # to the upper right, after 45 degrees
+    assert square[:32].sum() == 0
+
+
+def test_colours_are_pure_hues_and_edges_are_smooth():
+    shapes = Shapes(2000)
+    middle = shapes.data.reshape(2000, -1, 3).max(axis=1)
+    expected = {0: (255, 0, 0), 4: (0, 255, 255), 2: (128, 255, 0), 6: (128, 0, 255)}
+    for hue, colour in expected.items():
+        assert (middle[shapes.factors[:, 1] == hue] == colour).all(), hue
+    grey = Shapes(2000, color=False)
+    assert grey.factor_sizes[1] == 1
+    assert ((grey.data > 20) & (grey.data < 235)).mean() > 0.01
+    assert (grey.data == 255).any(axis=(1, 2)).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"n": 0}, "n is 0"),
+        ({"size": 4}, "size is 4"),
+        ({"seed": -1}, "seed is -1"),
+        ({"n": 2.5}, "n is 2.5"),
+        ({"n": 300_000}, "300,000, but there are 236,600 combinations of the factors in the training part"),
+        ({"n": 5000, "train": False, "color": False}, "4,225 combinations of the factors in the test part"),
+    ],
+)
+def test_bad_options_of_shapes(options, words):
+    with pytest.raises(ValueError, match=words):
+        Shapes(**options)
 
 
 # --- image sets ---
@@ -306,6 +574,18 @@ def test_real_mnist_at_another_size():
     assert (image[0] == image[2]).all()
     assert image.min() == -1
     assert image.max() > 0.9
+
+
+def test_real_cifar_part(real_data, monkeypatch):
+    monkeypatch.setenv("MINIGEN_DATA", str(real_data))
+    train, test = CIFAR10(), CIFAR10(train=False)
+    assert (len(train), len(test)) == (10_000, 2_000)
+    assert train.part
+    np.testing.assert_allclose(
+        train.data.mean(axis=(0, 1, 2)), [125.8, 123.3, 114.0], atol=0.1
+    )  # published: 125.3, ...
+    assert np.bincount(test.targets).min() > 180
+    assert train.classes[train.targets[0]] == "frog"
 
 
 # --- points in the plane ---
@@ -472,6 +752,18 @@ def test_load_finds_every_kind(tmp_path, no_data):
     assert data.load(str(tmp_path / "pictures"), image_size=8, channels=1).image_shape == (1, 8, 8)
 
 
+def test_load_finds_the_colour_sets(tmp_path, no_data, small_cifar):
+    assert data.load("shapes", n=30).image_shape == (3, 32, 32)
+    assert data.load("shapes", n=30, image_size=28, channels=1).image_shape == (1, 28, 28)
+    images = write_cifar(tmp_path / "cache" / "cifar-10", TRAINING_FILES)
+    assert data.load("cifar10", n=4).image_shape == (3, 32, 32)
+    assert data.load("cifar10", value_range=(-1, 1))[0][0].numpy().min() < 0
+    larger = data.load("cifar10", image_size=64).data
+    assert (larger == [Resize((64, 64))(image) for image in images]).all()
+    grey = data.load("cifar10", channels=1, n=7).data
+    assert (grey == [np.asarray(Image.fromarray(image).convert("L")) for image in images[:7]]).all()
+
+
 @pytest.mark.parametrize("size", [64, 32, 20, 28])
 def test_load_scales_all_images_as_resize_scales_one(tmp_path, no_data, size):
     images, _ = write_mnist(tmp_path / "cache" / "mnist", count=5)
@@ -486,7 +778,7 @@ def test_load_gives_different_training_and_test_points():
 @pytest.mark.parametrize(
     ("name", "options", "error", "words"),
     [
-        ("mnits", {}, ValueError, "did you mean 'mnist'.*glyphs, mnist, fashion-mnist, ring-8"),
+        ("mnits", {}, ValueError, "did you mean 'mnist'.*glyphs, mnist, fashion-mnist, cifar10, shapes, ring-8"),
         ("xyzzy", {}, ValueError, "neither a data set nor a folder; The data sets"),
         ("no/such/folder", {}, FileNotFoundError, "no folder no/such/folder"),
         ("ring-8", {"image_size": 28}, ValueError, "made of points"),

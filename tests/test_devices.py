@@ -70,6 +70,7 @@ def test_every_optimizer_is_tried():
     assert {kind for kind, _ in OPTIMIZERS} == {getattr(optim, n) for n in optim.__all__} - {
         optim.Optimizer,
         optim.lr_scheduler,
+        optim.swa_utils,
     }
 
 

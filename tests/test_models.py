@@ -7,35 +7,23 @@ import math
 
 import numpy as np
 import pytest
+from table.systems import SMALL, make, shapes_of
 
 import minigen
 from minigen import Tensor, data, models
 from minigen.data import DataLoader, TensorDataset
-from minigen.models import cnn, dcgan, vae
+from minigen.models import classification, dcgan, vae
 from minigen.models.system import evaluating, random_state_of
+from minigen.nn.utils.parametrize import ParametrizationList
 
-SMALL = {
-    "cnn": cnn.Options(filters=2),
-    "dcgan": dcgan.Options(generator_width=2, discriminator_width=2, latent_size=5),
-    "vae": vae.Options(hidden_size=8, latent_size=3),
-}
-CASES = [
-    (name, size, channels)
-    for name, system in models.SYSTEMS.items()
-    for size in system.image_sizes
-    for channels in (1, 3)
-]
-every_case = pytest.mark.parametrize(("name", "size", "channels"), CASES)
+CASES = [(name, shape) for name in models.SYSTEMS for shape in shapes_of(name)]
+every_case = pytest.mark.parametrize(("name", "shape"), CASES)
 every_generator = pytest.mark.parametrize("name", [n for n, s in models.SYSTEMS.items() if s.generates])
-
-
-def make(name, size=28, channels=1):
-    return models.find_system(name)(SMALL[name], image_size=size, channels=channels)
 
 
 def batch_for(system, n=6):
     low, high = system.value_range
-    images = low + (high - low) * minigen.rand(n, system.channels, system.image_size, system.image_size)
+    images = low + (high - low) * minigen.rand(n, *system.shape)
     return [images, minigen.randint(0, system.classes, (n,))]
 
 
@@ -48,8 +36,8 @@ def test_every_system_has_a_small_version_here():
 
 
 @every_case
-def test_one_step_moves_every_parameter_of_every_network(name, size, channels):
-    system = make(name, size, channels)
+def test_one_step_moves_every_parameter_of_every_network(name, shape):
+    system = make(name, shape)
     system.train()
     before = snapshot(system)
     values = system.training_step(batch_for(system))
@@ -74,16 +62,15 @@ def test_a_step_makes_no_float64(name, made_dtypes):
     assert {str(t.dtype) for t in system.parameters()} == {"float32"}
 
 
-@every_generator
-@pytest.mark.parametrize("channels", [1, 3])
-def test_samples_have_their_shape_and_range_and_change_nothing(name, channels):
-    system = make(name, 32, channels)
+@pytest.mark.parametrize(("name", "shape"), [case for case in CASES if models.SYSTEMS[case[0]].generates])
+def test_samples_have_their_shape_and_range_and_change_nothing(name, shape):
+    system = make(name, shape)
     system.training_step(batch_for(system))
     before = snapshot(system)
     noise = system.fixed_noise(4)
     images = system.sample(4, noise)
-    low, high = system.value_range
-    assert images.shape == (4, channels, 32, 32)
+    low, high = system.value_range if len(shape) == 3 else (-math.inf, math.inf)
+    assert images.shape == (4, *shape)
     assert images.dtype == minigen.float32
     assert not images.requires_grad
     assert low <= images.min().item() < images.max().item() <= high
@@ -104,7 +91,7 @@ def test_fixed_noise_is_fixed_and_draws_nothing_from_the_global_source(name):
     assert not np.array_equal(first, system.fixed_noise(3, seed=1).numpy())
 
 
-@pytest.mark.parametrize("name", ["cnn", "vae"])
+@pytest.mark.parametrize("name", ["lenet", "vae"])
 def test_evaluate_weighs_a_smaller_last_batch_by_its_size(name):
     system = make(name)
     images, labels = batch_for(system, 5)
@@ -129,18 +116,20 @@ def test_evaluate_changes_nothing(name):
 
 
 def test_a_classifier_refuses_to_draw():
-    with pytest.raises(NotImplementedError, match="cnn draws no images"):
-        make("cnn").sample(3)
+    with pytest.raises(NotImplementedError, match="lenet draws no images"):
+        make("lenet").sample(3)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"image_size": 30}, "dcgan: images of 30 pixels are not among its sizes: 28, 32, 64"),
-        ({"channels": 2}, "channels must be 1"),
+        ({"shape": (1, 30, 30)}, "dcgan: images of 30 pixels are not among its sizes: 28, 32, 64"),
+        ({"shape": (1, 28, 32)}, "dcgan: images of 28x32 pixels"),
+        ({"shape": (2,)}, "dcgan learns from images, not from points"),
+        ({"shape": (2, 28, 28)}, "channels must be 1"),
         ({"options": dcgan.Options(latent_size=0)}, "option latent_size must be at least 1"),
-        ({"options": dcgan.Options(lr=-1.0)}, "option lr must be at least 0"),
-        ({"options": dcgan.Options(lr=math.nan)}, "option lr must be at least 0 and finite"),
+        ({"options": dcgan.Options(lr_generator=-1.0)}, "option lr_generator must be at least 0"),
+        ({"options": dcgan.Options(lr_generator=math.nan)}, "option lr_generator must be at least 0 and finite"),
     ],
 )
 def test_what_a_system_cannot_be_built_for_is_said(arguments, message):
@@ -195,6 +184,15 @@ def standing_step(system, batch):
     return found
 
 
+def settle_spectral_norms(system):
+    """Bring singular vectors to where they belong: the derivative takes them for constants, which they are there."""
+    for stack in system.modules():
+        if isinstance(stack, ParametrizationList) and hasattr(stack[0], "n_power_iterations"):
+            usual, stack[0].n_power_iterations = stack[0].n_power_iterations, 1000
+            stack()
+            stack[0].n_power_iterations = usual
+
+
 def check_model(name):
     """Each gradient that an optimizer gets, along a random direction, against the difference quotient of the loss."""
     system = make(name).to(dtype=minigen.float64)
@@ -202,6 +200,7 @@ def check_model(name):
     system.noise = lambda n: drawn(n).double()
     batch = [part.double() if part.is_floating_point() else part for part in batch_for(system)]
     names = {id(p): n for n, p in system.named_parameters()}
+    settle_spectral_norms(system)
     rng, step = np.random.default_rng(0), 1e-6
     for turn, (optimizer, _, gradients) in enumerate(standing_step(system, batch)):
         parameters = [p for group in system.optimizers[optimizer].param_groups for p in group["params"]]
@@ -225,29 +224,16 @@ def test_the_gradients_that_train_a_system_are_those_of_its_loss(name):
 
 
 def test_a_loss_that_is_not_differentiated_whole_is_noticed(monkeypatch):
-    whole = cnn.classification_loss
-    monkeypatch.setattr(cnn, "classification_loss", lambda y, labels: whole(y, labels) + 0.1 * (y.detach() * y).mean())
+    whole = classification.classification_loss
+    monkeypatch.setattr(
+        classification, "classification_loss", lambda y, labels: whole(y, labels) + 0.1 * (y.detach() * y).mean()
+    )
     with pytest.raises(AssertionError, match=r"loss of network, network\.conv1\.weight"):
-        check_model("cnn")
+        check_model("lenet")
 
 
 # --- DCGAN
 # ----------------------------------------------------------------------------------------------------
-
-
-def test_the_gan_losses_are_those_of_the_paper():
-    real, fake = minigen.tensor([2.0, -1.0]), minigen.tensor([0.5, 3.0])
-    d = [1 / (1 + math.exp(-v)) for v in (2.0, -1.0, 0.5, 3.0)]
-    expected_d = -(math.log(d[0]) + math.log(d[1])) / 2 - (math.log(1 - d[2]) + math.log(1 - d[3])) / 2
-    expected_g = -(math.log(d[2]) + math.log(d[3])) / 2
-    assert dcgan.discriminator_loss(real, fake).item() == pytest.approx(expected_d, rel=1e-6)
-    assert dcgan.generator_loss(fake).item() == pytest.approx(expected_g, rel=1e-6)
-
-
-def test_a_discriminator_that_is_sure_and_wrong_still_learns():
-    logits = minigen.tensor([-80.0], requires_grad=True)
-    dcgan.generator_loss(logits).backward()
-    assert logits.grad.item() == pytest.approx(-1.0)
 
 
 def test_the_generators_turn_leaves_the_discriminators_gradients_alone():
@@ -282,7 +268,7 @@ def test_a_discriminator_is_evaluated_as_it_learns():
 def test_two_dcgan_steps_equal_pytorchs(torch):
     """The same nets, weights, images and noise: losses, and every weight after two steps."""
     minigen.manual_seed(3)
-    system = models.DCGAN(dcgan.Options(generator_width=8, discriminator_width=8, batch_size=16), image_size=28)
+    system = models.DCGAN(dcgan.Options(generator_width=8, discriminator_width=8, batch_size=16))
     nn = torch.nn
     generator = nn.Sequential(
         nn.BatchNorm2d(16), nn.ReLU(),
@@ -399,7 +385,7 @@ def test_a_vae_reconstructs_what_it_has_learned():
     system = models.VAE(vae.Options(hidden_size=32, latent_size=2, lr=1e-2))
     for _ in range(150):
         system.training_step([images, None])
-    errors = (system.reconstruct(images) - images).abs().mean().item()
+    errors = (system.restore(images)["reconstruction"] - images).abs().mean().item()
     assert errors < 0.02
 
 
@@ -410,7 +396,7 @@ def test_a_vae_reconstructs_what_it_has_learned():
 @pytest.mark.learning
 @pytest.mark.parametrize(
     ("name", "figure", "sign", "steps", "bar"),
-    [("cnn", "accuracy", 1, 120, 0.9), ("vae", "nats", -1, 120, 235.0)],
+    [("lenet", "accuracy", 1, 120, 0.9), ("vae", "nats", -1, 120, 235.0)],
 )
 def test_a_system_learns_the_built_in_digits(name, figure, sign, steps, bar):
     system = models.find_system(name)()

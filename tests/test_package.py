@@ -75,7 +75,7 @@ def test_every_command_runs_outside_the_checkout(minigen):
         f"train dcgan --data glyphs --out run --steps 3 --checkpoint-every 2 {small}",
         "train --resume run --steps 5",
         "sample run --n 4 --out grid.png",
-        "train cnn --out judge --steps 2 --quiet",
+        "train lenet --out judge --steps 2 --quiet",
         "evaluate judge",
         "check mine.py::cube",
     ]

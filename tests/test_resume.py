@@ -42,7 +42,7 @@ class Options:
 class Small(System):
     name, Options, image_sizes, generates = "small", Options, (8,), False
     def __init__(self):
-        super().__init__(image_size=8)
+        super().__init__(shape=(1, 8, 8))
         self.net = nn.Sequential(
             nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(),
             nn.Dropout(0.5), nn.Linear(256, 10),

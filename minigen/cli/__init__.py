@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import minigen
-from minigen.cli import check, evaluate, listing, sample, train
+from minigen.cli import check, doctor, evaluate, listing, sample, train
 from minigen.cli.errors import CommandError
 from minigen.cli.parser import Parser
 from minigen.training import CheckpointError, TrainingError
@@ -60,7 +60,7 @@ def run(argv: list[str]) -> int:
     parser = Parser(prog="minigen", description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("--version", action="version", version=f"minigen {minigen.__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=Parser)
-    for command in (train, sample, evaluate, check, listing):
+    for command in (train, sample, evaluate, doctor, check, listing):
         command.add_parser(commands, argv)
     if not argv:
         parser.print_help()

@@ -1,4 +1,4 @@
-"""``minigen evaluate``: a trained system's figures over a test set."""
+"""``minigen evaluate``: a trained system's figures over a test set, and a page of pictures."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import minigen
-from minigen.cli.errors import CommandError, user_input
-from minigen.cli.parser import Parser
-from minigen.training import build, load_system, read_config
+from minigen.cli.errors import user_input
+from minigen.cli.parser import Parser, positive_integer
+from minigen.training import read_config
+from minigen.training.evaluation import DIGITS, FOLDER, evaluate_run, rows
 
-DESCRIPTION = "Print a trained system's figures over images that it did not learn from."
+DESCRIPTION = """\
+Print a trained system's figures over images that it did not learn from, and write them to RUN/evaluation: figures.json,
+and page.html with pictures.  What a generator draws is judged by a small classifier of digits that comes with minigen;
+beside its figures stand those of real training images and of noise.
+"""
 EXAMPLES = """\
 examples:
-  minigen evaluate runs/cnn-mnist                     on the test set of the data that it learned from
-  minigen evaluate runs/cnn-mnist --data glyphs       on another one
+  minigen evaluate runs/lenet-mnist                     on the test set of the data that it learned from
+  minigen evaluate runs/lenet-mnist --data glyphs       on another one
+  minigen evaluate runs/dcgan-mnist --samples 10000     judge more samples; takes longer, is more precise
 """
 
 
@@ -24,28 +29,33 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     """Add the command."""
     parser: Parser = commands.add_parser(
         "evaluate",
-        help="a trained system's figures over a test set",
+        help="a trained system's figures over a test set, and a page of pictures",
         description=DESCRIPTION,
         epilog=EXAMPLES,
     )
-    parser.set_defaults(run=run, parser=parser)
+    parser.set_defaults(run=run, parser=parser, samples=2000)
     parser.add_argument("path", metavar="RUN", help="a run's folder")
     parser.add_argument("--data", metavar="NAME", help="a data set of `minigen list`, or a folder of images")
+    parser.add_argument("--samples", type=positive_integer, metavar="N", help="how many samples to judge (2000)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, and print one line a figure."""
+    """Evaluate, print one line a figure, and say where the page is."""
     folder = Path(arguments.path)
     with user_input():
         config = read_config(folder)
         if "data" in arguments:
             config = dataclasses.replace(config, data=arguments.data)
-        system, (_, _, test_loader) = load_system(folder, config.device), build(config)
-    if test_loader is None:
-        raise CommandError(f"{config.data}: this data set has no test part")
-    minigen.manual_seed(0)
-    figures = system.evaluate(test_loader)
-    print(f"{system.name} of {folder}, on {len(test_loader.dataset)} test images of {config.data}:")
-    for name, value in figures.items():
-        print(f"  {name:<16} {value:.4f}")
+        found = evaluate_run(folder, config, arguments.samples)
+    own, judged = rows(found)
+    print(f"{found['system']} of {folder}, on {found['test_images']} test images of {found['data']}:")
+    for name, value in own:
+        print(f"  {name:<22} {value:>9}")
+    if judged:
+        print(f"\n  {arguments.samples:<22} {'samples':>9} {'training':>10} {'noise':>10}")
+        for name, *values in judged:
+            print(f"  {name:<22} {values[0]:>9} {values[1]:>10} {values[2]:>10}")
+        if found["data"] not in DIGITS:
+            print("  The classifier knows digits only: of other images its verdicts say nothing, its distances little.")
+    print(f"\npictures in {folder / FOLDER / 'page.html'}")
     return 0

@@ -23,9 +23,10 @@ def run(arguments: argparse.Namespace) -> int:
     print("systems (minigen train NAME)")
     for name, system in SYSTEMS.items():
         sizes = "/".join(map(str, system.image_sizes))
+        points = ", or points in the plane" if system.takes_points else ""
         labels = ", with labels" if system.needs_labels else ""
         print(f"  {name:<14} {system.summary}")
-        print(f"  {'':<14} wants images of {sizes} pixels, grey or colour{labels}")
+        print(f"  {'':<14} wants images of {sizes} pixels, grey or colour{points}{labels}; by default {system.data}")
     print("\ndata sets (minigen train ... --data NAME)")
     for name, text in data.NAMES.items():
         print(f"  {name:<14} {text}")

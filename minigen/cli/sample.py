@@ -1,4 +1,4 @@
-"""``minigen sample``: draw images with a system that was trained, into one picture."""
+"""``minigen sample``: what a trained system draws, or makes of given images, in one picture."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import minigen
-from minigen import plot
 from minigen.cli.errors import CommandError, user_input
 from minigen.cli.parser import Parser, natural_integer, positive_integer
-from minigen.training import load_system
+from minigen.training import load_system, read_config
+from minigen.training.config import load_samples
+from minigen.training.pictures import draw_samples, first_samples, save_restored, save_samples
 
-DESCRIPTION = "Draw images with a trained system, side by side in one picture."
+DESCRIPTION = (
+    "Draw with a trained system, side by side in one picture; of one that restores images, show what it restored."
+)
 EXAMPLES = """\
 examples:
   minigen sample runs/dcgan-glyphs --n 64 --out grid.png
   minigen sample runs/dcgan-glyphs --n 10 --nrow 10 --seed 7 --out ten.png
+  minigen sample runs/cdcgan-glyphs --label 3              threes, from a system that is told what to draw
+  minigen sample runs/inpainting-glyphs --n 12             12 test images: with a hole, filled, and as they were
   minigen sample runs/dcgan-glyphs/checkpoints/step-00000500.safetensors --out early.png
 """
-BATCH = 256  # images drawn at once
 
 
 def add_parser(commands: Any, argv: list[str]) -> None:
@@ -27,11 +31,12 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     parser: Parser = commands.add_parser(
         "sample", help="draw images with a trained system", description=DESCRIPTION, epilog=EXAMPLES
     )
-    parser.set_defaults(run=run, parser=parser, n=64, out="samples.png", seed=0, nrow=8, device="cpu")
+    parser.set_defaults(run=run, parser=parser, n=64, out="samples.png", seed=0, nrow=None, label=None, device="cpu")
     parser.add_argument("path", metavar="RUN", help="a run's folder, or one of its checkpoints")
     parser.add_argument("--n", type=positive_integer, metavar="N", help="how many images (64)")
+    parser.add_argument("--label", type=natural_integer, metavar="K", help="the class to draw (all in turn)")
     parser.add_argument("--out", metavar="FILE", help="the picture, .png or .jpg (samples.png)")
-    parser.add_argument("--nrow", type=positive_integer, metavar="N", help="images in a row (8)")
+    parser.add_argument("--nrow", type=positive_integer, metavar="N", help="images in a row (8, or one of each class)")
     parser.add_argument("--seed", type=natural_integer, metavar="N", help="another seed, other images (0)")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (cpu)")
 
@@ -40,12 +45,24 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw, save, and say where."""
     with user_input():
         system = load_system(arguments.path, arguments.device)
-    if not system.generates:
-        raise CommandError(f"{arguments.path}: a {system.name} draws no images; see what it can with: minigen evaluate")
+    if arguments.label is not None and not system.conditional:
+        raise CommandError(f"{arguments.path}: {system.name} cannot be told what to draw; leave out --label")
+    if arguments.label is not None and arguments.label >= system.classes:
+        raise CommandError(f"--label {arguments.label}: there are {system.classes} classes, 0 to {system.classes - 1}")
     minigen.manual_seed(arguments.seed)
-    counts = [min(BATCH, arguments.n - start) for start in range(0, arguments.n, BATCH)]
-    images = minigen.cat([system.sample(count) for count in counts])
-    with user_input():
-        plot.save_image(images, arguments.out, nrow=arguments.nrow, normalize=True, value_range=system.value_range)
-    print(f"{arguments.n} images in {Path(arguments.out)}")
+    out = Path(arguments.out)
+    if system.generates:
+        samples = draw_samples(system, arguments.n, label=arguments.label)
+        with user_input():
+            save_samples(system, samples, out, nrow=arguments.nrow)
+        print(f"{arguments.n} images in {out}")
+    elif system.restores:
+        folder = Path(arguments.path)
+        with user_input():
+            config = read_config(folder if folder.is_dir() else folder.parent.parent)
+            images = first_samples(load_samples(config, type(system), train=False, shape=system.shape), arguments.n)
+            kinds = save_restored(system, images, out)
+        print(f"{len(images)} images in {out}, each as: {', '.join(kinds)}")
+    else:
+        raise CommandError(f"{arguments.path}: {system.name} draws no images; see what it can with: minigen evaluate")
     return 0

@@ -26,17 +26,18 @@ examples:
   minigen train dcgan                                      digits, on built-in data, into runs/dcgan-glyphs
   minigen train dcgan --data mnist --epochs 5 --out runs/mnist
   minigen train dcgan --data photos/ --image-size 64       your own images, a folder of files
-  minigen train cnn --data mnist --steps 1000              stop after 1000 steps
+  minigen train lenet --data mnist --steps 1000              stop after 1000 steps
   minigen train --resume runs/mnist                        go on where it was stopped
   minigen train --resume runs/mnist --epochs 10            go on further than was asked at first
   minigen train vae --help                                 a system's options, and where defaults are from
+  minigen train my_gan.py                                  a system of your own: one subclass of System
 
 Ctrl-C saves before it stops; after a crash or a power cut, the last checkpoint serves.
 A resumed run ends with the weights of one that never stopped, bit for bit.
 """
 PARSERS_OWN = ("command", "run", "parser", "named")
 # What a run leaves in its folder; --overwrite removes these and nothing else.
-RUN_FILES = (CONFIG_FILE, "log.jsonl", "curves.png", "training.gif", "samples", "checkpoints")
+RUN_FILES = (CONFIG_FILE, "log.jsonl", "curves.png", "training.gif", "samples", "checkpoints", "evaluation")
 
 
 def add_parser(commands: Any, argv: list[str]) -> None:
@@ -44,10 +45,10 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     parser: Parser = commands.add_parser(
         "train", help="train a system", usage=USAGE, description=DESCRIPTION, epilog=EXAMPLES
     )
-    named = next((word for word in argv if word in SYSTEMS), None)
+    named = next((word for word in argv if word in SYSTEMS or word.endswith(".py")), None)
     parser.set_defaults(run=run, parser=parser, named=named)
     defaults = Config()
-    parser.add_argument("system", nargs="?", metavar="SYSTEM", help=f"one of: {', '.join(SYSTEMS)}")
+    parser.add_argument("system", nargs="?", metavar="SYSTEM", help=f"one of: {', '.join(SYSTEMS)}; or a Python file")
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
 
     group = parser.add_argument_group("how long (in all, also for a resumed run)")
@@ -57,8 +58,10 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     group.add_argument("--steps", type=positive_integer, metavar="N", help="stop after so many steps")
 
     group = parser.add_argument_group("data")
-    text = f"a data set of `minigen list`, or a folder of images ({defaults.data})"
+    text = "a data set of `minigen list`, or a folder of images (what the system names)"
     group.add_argument("--data", metavar="NAME", help=text)
+    text = "the same, to evaluate on (the test part of the data; a folder has none)"
+    group.add_argument("--test-data", metavar="NAME", help=text)
     text = "height and width in pixels (those of the data, if the system can)"
     group.add_argument("--image-size", type=positive_integer, metavar="N", help=text)
     text = "1 grey, 3 colour (those of the data)"
@@ -85,7 +88,8 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     group.add_argument("--evaluate-every", type=natural_integer, metavar="N", help=text)
     group.add_argument("--quiet", action="store_true", help="show no progress")
     if named:
-        add_system_options(parser, SYSTEMS[named])
+        with user_input():
+            add_system_options(parser, find_system(named))
 
 
 def add_system_options(parser: Parser, system: type[System]) -> None:
@@ -93,9 +97,11 @@ def add_system_options(parser: Parser, system: type[System]) -> None:
     group = parser.add_argument_group(f"options of {system.name}")
     for field in dataclasses.fields(system.Options):
         flag = "--" + field.name.replace("_", "-")
-        text = f"{field.metadata['help']} [{field.default}]"
+        text = f"{field.metadata.get('help', '')} [{field.default}]".strip()
         if isinstance(field.default, bool):
             group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
+        elif field.metadata.get("choices"):
+            group.add_argument(flag, choices=field.metadata["choices"], help=text)
         else:
             group.add_argument(flag, type=type(field.default), metavar="X", help=text)
 
@@ -128,10 +134,11 @@ def new_run(given: dict[str, Any], named: str | None, quiet: bool) -> tuple[Trai
         if "system" not in given:
             raise ValueError(f"say what to train, for instance: minigen train dcgan (systems: {', '.join(SYSTEMS)})")
         system = find_system(given["system"])
-        if system.name != named:
-            raise ValueError(f"name the system first: minigen train {system.name} ...")
+        if given["system"] != named:
+            raise ValueError(f"name the system first: minigen train {given['system']} ...")
         options = {field.name: given.pop(field.name, field.default) for field in dataclasses.fields(system.Options)}
-        folder = Path(given.pop("out", f"runs/{system.name}-{Path(given.get('data', Config.data)).name}"))
+        folder = Path(given.pop("out", f"runs/{system.name}-{Path(given.get('data', system.data)).name}"))
+        given["system"] = system.source or system.name
         check_folder(folder, overwrite)
         if "steps" in given:
             given.setdefault("epochs", None)

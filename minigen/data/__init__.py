@@ -5,6 +5,7 @@ numbers, `transforms.py` what is done to an image; then a file for each data set
 finds them by name.
 """
 
+from minigen.data.cifar10 import CIFAR10, CifarError
 from minigen.data.collate import default_collate
 from minigen.data.dataset import Dataset, Subset, TensorDataset, random_split
 from minigen.data.files import WriteError, atomic_write, cache_folder
@@ -14,13 +15,17 @@ from minigen.data.idx import IdxError, read_idx
 from minigen.data.images import ImageSet
 from minigen.data.loader import DataLoader
 from minigen.data.mnist import MNIST, FashionMNIST
+from minigen.data.pieces import RandomPieces, WholePictures
 from minigen.data.registry import NAMES, load
 from minigen.data.sampling import sample_generator
+from minigen.data.shapes import Shapes
 from minigen.data.toy2d import Toy2D
 
 __all__ = [
+    "CIFAR10",
     "MNIST",
     "NAMES",
+    "CifarError",
     "DataLoader",
     "Dataset",
     "FashionMNIST",
@@ -28,9 +33,12 @@ __all__ = [
     "IdxError",
     "ImageFolder",
     "ImageSet",
+    "RandomPieces",
+    "Shapes",
     "Subset",
     "TensorDataset",
     "Toy2D",
+    "WholePictures",
     "WriteError",
     "atomic_write",
     "cache_folder",

@@ -1,4 +1,4 @@
-"""Files on disk: where data is kept between runs, and how a file is written whole or not at all.
+"""Files on disk: where data is kept between runs, how it gets there, and how a file is written whole or not at all.
 
 It knows folders and bytes, and neither images nor data sets.  Everything that minigen writes (pictures,
 caches, logs of a run) goes through `atomic_write`, so that a full disk or a killed program leaves the
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -45,6 +45,54 @@ def cache_folder(*parts: str) -> Path:
     else:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return home.joinpath("minigen", *parts)
+
+
+def data_folders(owner: str, root: str | os.PathLike[str] | None, name: str) -> list[Path]:
+    """Return the folders to look for a data set in, the first of them first.
+
+    Parameters
+    ----------
+    owner : str
+        Whose files they are, for messages.
+    root : str or path, optional
+        The folder of the files, or the one that holds it as ``name``; by default the folder ``name`` in
+        ``MINIGEN_DATA``, then the one in the cache folder.
+    name : str
+        What the data set's folder is called.
+
+    Raises
+    ------
+    TypeError
+        If ``root`` is no path.
+    """
+    if root is not None:
+        if not isinstance(root, (str, os.PathLike)):
+            raise TypeError(f"{owner}: root must be the path of a folder, not {root!r}")
+        return [Path(root), Path(root) / name]
+    shared = os.environ.get("MINIGEN_DATA")
+    return [*([Path(shared) / name] if shared else []), cache_folder(name)]
+
+
+def download_file(owner: str, name: str, sha256: str, mirrors: Sequence[str], folder: Path) -> Path:
+    """Fetch one file into ``folder`` from the first mirror that has it, checked against its sha256.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no mirror has it; the message says what each of them answered.
+    """
+    import pooch
+
+    failures = []
+    for mirror in mirrors:
+        try:
+            return Path(pooch.retrieve(mirror + name, f"sha256:{sha256}", fname=name, path=folder))
+        except (OSError, ValueError) as error:  # no connection or no such file; wrong sha256
+            failures.append(f"{mirror}: {str(error).splitlines()[0][:200]}")
+    raise FileNotFoundError(
+        f"{owner}: {name} could not be downloaded ({'; '.join(failures)}). "
+        f"Fetch it by other means and put it into {folder}"
+    )
 
 
 @contextmanager

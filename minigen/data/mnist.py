@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from minigen.data.files import cache_folder
+from minigen.data.files import data_folders, download_file
 from minigen.data.idx import IdxError, read_idx
 from minigen.data.images import ImageSet
 
@@ -83,47 +83,21 @@ class MNIST(ImageSet):
         super().__init__(data, targets.astype("int64"), transform, value_range, classes=self.names)
 
     @classmethod
-    def _folders(cls, root: str | os.PathLike[str] | None) -> list[Path]:
-        """Return the folders to look in, the first of them first."""
-        if root is not None:
-            if not isinstance(root, (str, os.PathLike)):
-                raise TypeError(f"{cls.__name__}: root must be the path of a folder, not {root!r}")
-            return [Path(root), Path(root) / cls.folder]
-        shared = os.environ.get("MINIGEN_DATA")
-        return [*([Path(shared) / cls.folder] if shared else []), cache_folder(cls.folder)]
-
-    @classmethod
     def _find(cls, root: str | os.PathLike[str] | None, name: str, download: bool) -> Path:
         """Return where a file lies, zipped or not; fetch it where it is missing and that was asked for."""
-        folders = cls._folders(root)
+        folders = data_folders(cls.__name__, root, cls.folder)
         for folder in folders:
             for path in (folder / name, folder / name.removesuffix(".gz")):
                 if path.is_file():
                     return path
         if download:
-            return cls._download(name, folders[0] if root is not None else folders[-1])
+            folder = folders[0] if root is not None else folders[-1]
+            return download_file(cls.__name__, name, cls.sha256[name], cls.mirrors, folder)
         looked = " and ".join(str(folder) for folder in folders)
         raise FileNotFoundError(
             f"{cls.__name__}: {name} was not found in {looked}. Say {cls.__name__}(download=True), "
             "or --download on the command line, to fetch it; or set MINIGEN_DATA to a folder that holds the "
             f"four files in {cls.folder}/"
-        )
-
-    @classmethod
-    def _download(cls, name: str, folder: Path) -> Path:
-        """Fetch one file from the first mirror that has it, checked against its sha256."""
-        import pooch
-
-        failures = []
-        for mirror in cls.mirrors:
-            try:
-                found = pooch.retrieve(mirror + name, f"sha256:{cls.sha256[name]}", fname=name, path=folder)
-                return Path(found)
-            except (OSError, ValueError) as error:  # no connection or no such file; wrong sha256
-                failures.append(f"{mirror}: {str(error).splitlines()[0][:200]}")
-        raise FileNotFoundError(
-            f"{cls.__name__}: {name} could not be downloaded ({'; '.join(failures)}). "
-            f"Fetch it by other means and put it into {folder}"
         )
 
 

@@ -12,22 +12,27 @@ from typing import Any
 
 import numpy as np
 
+from minigen.data.cifar10 import CIFAR10
 from minigen.data.dataset import Dataset
 from minigen.data.folder import ImageFolder
 from minigen.data.glyphs import Glyphs
 from minigen.data.images import ImageSet
 from minigen.data.mnist import MNIST, FashionMNIST
-from minigen.data.toy2d import SHAPES, Toy2D
+from minigen.data.shapes import Shapes
+from minigen.data.toy2d import SHAPES as DISTRIBUTIONS
+from minigen.data.toy2d import Toy2D
 from minigen.data.transforms import Resize
 
-_IDX_SETS: dict[str, type[MNIST]] = {"mnist": MNIST, "fashion-mnist": FashionMNIST}
+_FROM_FILES: dict[str, type[MNIST | CIFAR10]] = {"mnist": MNIST, "fashion-mnist": FashionMNIST, "cifar10": CIFAR10}
 
 #: Every name that `load` knows, and what is behind it.
 NAMES: dict[str, str] = {
     "glyphs": "digits that minigen draws itself; no download, any size, grey or colour",
     "mnist": "handwritten digits, 28x28 grey, 60,000 + 10,000",
     "fashion-mnist": "pictures of clothes, 28x28 grey, 60,000 + 10,000",
-    **dict.fromkeys(SHAPES, "points in the plane"),
+    "cifar10": "photographs of ten kinds of things, 32x32 colour, 50,000 + 10,000; or a PART of them, 10,000 + 2,000",
+    "shapes": "one coloured shape with known factors, that minigen draws itself; no download, any size, colour or grey",
+    **dict.fromkeys(DISTRIBUTIONS, "points in the plane"),
 }
 
 
@@ -51,22 +56,22 @@ def load(
         One of `NAMES`, or a folder of pictures (see `ImageFolder`).
     image_size : int, optional
         Edge of the images in pixels. By default the set's own size, 64 for a folder. Images of another size
-        are scaled; glyphs are drawn at this size.
+        are scaled; glyphs and shapes are drawn at this size.
     channels : 1 or 3, optional
         Grey or colour. By default the set's own, 3 for a folder. Grey images asked for in colour are repeated
-        in three channels; glyphs are drawn in colour.
+        in three channels, colour images asked for in grey lose their hue; glyphs and shapes are drawn as asked.
     train : bool
         The training part, or the test part. A folder has no parts and is the same for both.
     n : int, optional
-        How many glyphs or points to draw (10,000 by default); of other sets the first n samples.
+        How many glyphs, shapes or points to draw (10,000 by default); of other sets the first n samples.
     seed : int
-        What glyphs and points are drawn from.
+        What glyphs, shapes and points are drawn from.
     transform : callable, optional
         Is given a Pillow image; see `ImageSet`.
     value_range : (float, float)
         Range of the image tensors when no transform is given.
     download : bool
-        Fetch missing files of ``mnist`` and ``fashion-mnist``.
+        Fetch missing files of ``mnist``, ``fashion-mnist`` and ``cifar10``.
 
     Raises
     ------
@@ -84,21 +89,18 @@ def load(
     ...
     ValueError: data: 'mnits' is neither a data set nor a folder; did you mean 'mnist'? ...
     """
-    if channels not in (None, 1, 3):
-        raise ValueError(f"data: channels is {channels!r}; it must be 1 (grey) or 3 (colour)")
-    if image_size is not None and image_size < 1:
-        raise ValueError(f"data: image_size is {image_size}; it must be at least 1 pixel")
-    if n is not None and n < 1:
-        raise ValueError(f"data: n is {n}; it must be at least 1 sample")
     name = _as_name(name)
-    if name in SHAPES:
+    _check_options(image_size, channels, n)
+    if name in DISTRIBUTIONS:
         if (image_size, channels, transform) != (None, None, None):
             raise ValueError(f"data: {name} is made of points: image_size, channels and transform do not apply")
         return Toy2D(name, n or 10_000, _part_seed(seed, train))
     if name == "glyphs":
         return Glyphs(n or 10_000, image_size or 28, channels == 3, seed, train, transform, value_range)
-    if name in _IDX_SETS:
-        whole = _IDX_SETS[name](train=train, download=download)
+    if name == "shapes":
+        return Shapes(n or 10_000, image_size or 32, channels != 1, seed, train, transform, value_range)
+    if name in _FROM_FILES:
+        whole = _FROM_FILES[name](train=train, download=download)
         return _adapted(whole, n, image_size, channels, transform, value_range)
     if not _is_path(name):
         close = difflib.get_close_matches(name, NAMES, n=1)
@@ -110,6 +112,15 @@ def load(
     if n is not None:
         folder.paths, folder.targets = folder.paths[:n], folder.targets[:n]
     return folder
+
+
+def _check_options(image_size: int | None, channels: int | None, n: int | None) -> None:
+    if channels not in (None, 1, 3):
+        raise ValueError(f"data: channels is {channels!r}; it must be 1 (grey) or 3 (colour)")
+    if image_size is not None and image_size < 1:
+        raise ValueError(f"data: image_size is {image_size}; it must be at least 1 pixel")
+    if n is not None and n < 1:
+        raise ValueError(f"data: n is {n}; it must be at least 1 sample")
 
 
 def _part_seed(seed: int, train: bool) -> int:
@@ -135,21 +146,35 @@ def _adapted(
     transform: Callable[[Any], Any] | None,
     value_range: tuple[float, float],
 ) -> ImageSet:
-    """Return the first n grey images at another size, or in three channels."""
+    """Return the first n images at another size, in three channels or in one."""
     data, targets = whole.data[:n], whole.targets[:n]
+    if channels == 1 and data.ndim == 4:
+        data = _grey(data)
     if image_size is not None and image_size != data.shape[1]:
         data = _resized(data, image_size)
-    if channels == 3:
+    if channels == 3 and data.ndim == 3:
         data = np.repeat(data[..., None], 3, axis=3)  # (N, H, W) -> (N, H, W, 3)
     return ImageSet(data, targets, transform, value_range, whole.classes)
 
 
-def _resized(data: np.ndarray, size: int) -> np.ndarray:
-    """Scale grey images (N, H, W) to (N, size, size), as `Resize` would one by one, but all at once.
+def _grey(data: np.ndarray) -> np.ndarray:
+    """Turn colour images (N, H, W, 3) grey, (N, H, W), as Pillow would one by one: they stand below one another."""
+    from PIL import Image
 
-    Pillow, too, scales the rows first and then the columns, so the bytes are the same: here all images stand
-    below one another, their rows are scaled, and then height and width change places for a second round.
+    count, height, width, _ = data.shape
+    tall = Image.fromarray(data.reshape(count * height, width, 3)).convert("L")  # (N H, W)
+    return np.asarray(tall).reshape(count, height, width)
+
+
+def _resized(data: np.ndarray, size: int) -> np.ndarray:
+    """Scale images (N, H, W) or (N, H, W, 3) to height and width ``size``, as `Resize` would one by one, but at once.
+
+    Pillow, too, scales the rows first and then the columns, and each channel by itself, so the bytes are the same: here
+    all images stand below one another, their rows are scaled, and then height and width change places for a second
+    round.
     """
+    if data.ndim == 4:
+        return np.stack([_resized(data[..., channel], size) for channel in range(3)], axis=3)
     for _ in range(2):
         count, height, width = data.shape
         tall = Resize((count * height, size))(data.reshape(count * height, width))  # -> (N H, size)

@@ -98,6 +98,8 @@ class Toy2D(Dataset):
     data : float32 array (n, 2)
     targets : int64 array (n,)
         The mode, moon or circle that a point is of.
+    classes : list of str
+        Their numbers, as names.
     centers : float32 array (modes, 2) or None
         The centres of the modes; None where the shape has none.
     sigma : float or None
@@ -118,6 +120,7 @@ class Toy2D(Dataset):
         self.name = name
         self.data = points.astype(np.float32)
         self.targets = labels
+        self.classes = [str(label) for label in range(labels.max() + 1)]
         modes = {"ring-8": (ring_centers, RING_SIGMA), "grid-25": (grid_centers, GRID_SIGMA)}.get(name)
         self.centers = modes[0]().astype(np.float32) if modes else None
         self.sigma = modes[1] if modes else None

@@ -20,27 +20,42 @@ from minigen import Tensor, nn
 from minigen.backend import generator
 from minigen.optim import Optimizer
 
+Shape = tuple[int, ...]
 
-def option(default: Any, text: str) -> Any:
-    """Return a field of an `Options` dataclass: its default, and the help that the command line shows."""
-    return dataclasses.field(default=default, metadata={"help": text})
+
+def option(default: Any, text: str, *, choices: tuple[str, ...] = (), least: float | None = None) -> Any:
+    """Return a field of an `Options` dataclass.
+
+    Parameters
+    ----------
+    default : bool, int, float or str
+        Its type is that of the option.
+    text : str
+        What it is and where the default is from; the command line shows it.
+    choices : tuple of str
+        The words that a text may be.
+    least : float, optional
+        The smallest number allowed: by default 1 for whole numbers, 0 for others.
+    """
+    if least is None:
+        least = 1 if type(default) is int else 0
+    return dataclasses.field(default=default, metadata={"help": text, "choices": choices, "least": least})
 
 
 class System(nn.Module):
     """The networks and optimizers of one method, with one step of its algorithm.
 
     A subclass sets the class attributes, builds its networks as submodules and its optimizers as entries of
-    ``self.optimizers``, and writes `training_step` and `evaluate`; one that generates images also writes
-    `noise` and `sample`.
+    ``self.optimizers``, and writes `training_step` and `evaluate`; one that generates also writes `noise` and
+    `sample`, one that changes given images `restore`.
 
     Parameters
     ----------
     options : Options, optional
         The settings of the method; the defaults of the subclass's ``Options`` where it is left out.
-    image_size : int
-        Height and width of the images in pixels, one of ``image_sizes``.
-    channels : int
-        1 for grey, 3 for colour.
+    shape : (C, H, W) or (2,)
+        The shape of one sample: 1 grey or 3 colour channels, height and width one of ``image_sizes``; or, where the
+        subclass ``takes_points``, that of a point in the plane.
     classes : int
         Number of classes of the data; only systems with ``needs_labels`` look at it.
 
@@ -48,37 +63,54 @@ class System(nn.Module):
     ----------
     name, summary : str
         The name on the command line, and one line for ``minigen list``.
+    source : str
+        What `find_system` knows the system by: its name, or the path of the file that it was imported from.
     Options : type
         A dataclass; it has at least ``batch_size``.
+    data : str
+        The data set that ``minigen train NAME`` takes unless told otherwise.
     image_sizes : tuple of int
         The sizes that the networks can be built for, the default first.
+    takes_points : bool
+        Whether the networks can also be built for points in the plane.
     value_range : (float, float)
         The range of the images that `training_step` wants and that `sample` returns.
-    needs_labels, generates : bool
-        Whether training wants labels; whether there is a `sample`.
+    crops : bool
+        Whether pictures of a folder are learned from in random pieces of ``image_size`` pixels and evaluated whole, one
+        at a time, as for a network that looks at details; otherwise each is scaled to that size.
+    needs_labels, conditional : bool
+        Whether training wants labels; whether `sample` takes some, and draws what was asked for.
+    generates, restores : bool
+        Whether there is a `sample`; whether there is a `restore`.
     optimizers : dict of str to Optimizer
         Named after the network that each one trains.
 
     Raises
     ------
     ValueError
-        If the networks cannot be built for that image size or number of channels.
+        If the networks cannot be built for samples of that shape, or an option is out of its range.
     """
 
     name: ClassVar[str] = "system"
     summary: ClassVar[str] = ""
+    source: ClassVar[str] = ""
     Options: ClassVar[type]
+    data: ClassVar[str] = "glyphs"
     image_sizes: ClassVar[tuple[int, ...]] = (28, 32, 64)
+    takes_points: ClassVar[bool] = False
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    crops: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = False
+    conditional: ClassVar[bool] = False
     generates: ClassVar[bool] = True
+    restores: ClassVar[bool] = False
 
-    def __init__(self, options: Any = None, *, image_size: int = 28, channels: int = 1, classes: int = 10) -> None:
+    def __init__(self, options: Any = None, *, shape: Shape = (1, 28, 28), classes: int = 10) -> None:
         super().__init__()
-        check_images(type(self), image_size, channels)
+        self.shape, self.classes = tuple(shape), classes
+        check_shape(type(self), self.shape)
         self.options = options if options is not None else self.Options()
         check_options(self.name, self.options)
-        self.image_size, self.channels, self.classes = image_size, channels, classes
         self.optimizers: dict[str, Optimizer] = {}
 
     @property
@@ -99,8 +131,26 @@ class System(nn.Module):
         raise NotImplementedError(f"{self.name} draws no images")
 
     def sample(self, n: int, noise: Tensor | None = None) -> Tensor:
-        """Draw ``n`` images (n, C, H, W) in ``value_range``, from ``noise`` where it is given."""
+        """Draw ``n`` samples (n, *shape) in ``value_range``, from ``noise`` where it is given.
+
+        A ``conditional`` system takes also ``labels`` (n,), the classes wanted; by default 0, 1, 2, ... in turn.
+        """
         raise NotImplementedError(f"{self.name} draws no images")
+
+    def restore(self, images: Tensor) -> dict[str, Tensor]:
+        """Return by name, in the order to be shown: what the system is given, makes of it, and what was wanted.
+
+        Parameters
+        ----------
+        images : Tensor
+            (N, C, H, W) in ``value_range``, as they should come out.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Images of the shape of ``images``.
+        """
+        raise NotImplementedError(f"{self.name} restores no images")
 
     def fixed_noise(self, n: int, seed: int = 0) -> Tensor:
         """Draw noise that depends on ``seed`` alone, so that pictures of different steps can be compared."""
@@ -108,33 +158,42 @@ class System(nn.Module):
             return self.noise(n)
 
 
-def check_images(system: type[System], image_size: int, channels: int) -> None:
-    """Refuse images that a system's networks cannot be built for.
+def check_shape(system: type[System], shape: Shape) -> None:
+    """Refuse samples of a shape that a system's networks cannot be built for.
 
     Raises
     ------
     ValueError
         Naming what the system wants.
     """
-    if image_size not in system.image_sizes:
-        sizes = ", ".join(map(str, system.image_sizes))
-        raise ValueError(f"{system.name}: images of {image_size} pixels are not among its sizes: {sizes}")
+    sizes = ", ".join(map(str, system.image_sizes))
+    if len(shape) == 1:
+        if not system.takes_points:
+            raise ValueError(f"{system.name} learns from images, not from points; its image sizes are: {sizes}")
+        return
+    channels, height, width = shape
+    if height != width or height not in system.image_sizes:
+        size = height if height == width else f"{height}x{width}"
+        raise ValueError(f"{system.name}: images of {size} pixels are not among its sizes: {sizes}")
     if channels not in (1, 3):
         raise ValueError(f"{system.name}: channels must be 1 (grey) or 3 (colour), not {channels}")
 
 
 def check_options(system: str, options: Any) -> None:
-    """Refuse options that no system has a use for: whole numbers below 1, other numbers below 0.
+    """Refuse options that no system has a use for: numbers below their least, words that are no choice.
 
     Raises
     ------
     ValueError
         Naming the option and its value.
     """
-    for name, value in dataclasses.asdict(options).items():
-        least = 1 if type(value) is int else 0
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and not least <= value < math.inf:
-            raise ValueError(f"{system}: option {name} must be at least {least} and finite, not {value}")
+    for field in dataclasses.fields(options):
+        value, choices, least = getattr(options, field.name), field.metadata.get("choices"), field.metadata.get("least")
+        if choices and value not in choices:
+            raise ValueError(f"{system}: option {field.name} must be one of {', '.join(choices)}, not {value!r}")
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if number and least is not None and not least <= value < math.inf:
+            raise ValueError(f"{system}: option {field.name} must be at least {least} and finite, not {value}")
 
 
 @contextmanager
@@ -233,6 +292,50 @@ def images_of(batch: Any) -> Tensor:
     return batch[0] if isinstance(batch, (tuple, list)) else batch
 
 
+def wanted_labels(system: System, n: int, labels: Any = None) -> Tensor:
+    """Return the classes (n,) that a conditional system is to draw, on its device.
+
+    Parameters
+    ----------
+    system : System
+        Who draws; it knows the number of classes.
+    n : int
+        Number of samples.
+    labels : Tensor or list of int, optional
+        (n,), each from 0 to ``system.classes`` - 1; by default 0, 1, 2, ... in turn.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer than n, or one is no class of the system.
+    TypeError
+        If they are no integers.
+
+    Examples
+    --------
+    >>> from minigen.models import find_system
+    >>> system = find_system("lenet")(classes=3)
+    >>> wanted_labels(system, 5).tolist()
+    [0, 1, 2, 0, 1]
+    >>> wanted_labels(system, 2, [0, 3])
+    Traceback (most recent call last):
+        ...
+    ValueError: lenet: label 3 is not one of the 3 classes 0 to 2
+    """
+    if labels is None:
+        return (minigen.arange(n) % system.classes).to(system.device)
+    labels = minigen.as_tensor(labels)
+    if labels.is_floating_point():
+        raise TypeError(f"{system.name}: labels are whole numbers, but these are {labels.dtype}; use labels.long()")
+    if tuple(labels.shape) != (n,):
+        raise ValueError(f"{system.name}: {n} samples want {n} labels, not {tuple(labels.shape)}")
+    for label in labels.tolist():
+        if not 0 <= label < system.classes:
+            classes = f"the {system.classes} classes 0 to {system.classes - 1}"
+            raise ValueError(f"{system.name}: label {label} is not one of {classes}")
+    return labels.long().to(system.device)
+
+
 class Mean:
     """Means over a data set whose last batch is smaller: adds up batch means with the batch's size as weight.
 
@@ -266,6 +369,31 @@ class Mean:
         if self.count == 0:
             raise ValueError("evaluate: the loader gave no batch; the data set is empty")
         return {name: total / self.count for name, total in self.sums.items()}
+
+
+def decay_rate(optimizer: Optimizer, steps: int) -> None:
+    """Lower the step size of an optimizer a little: called in every step, to a tenth within ``steps`` steps.
+
+    It keeps no count: the present rate, which every checkpoint holds, is all that is needed to go on.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose groups' rates are changed.
+    steps : int
+        0 leaves them as they are.
+
+    Examples
+    --------
+    >>> optimizer = minigen.optim.SGD([minigen.zeros(1, requires_grad=True)], lr=0.5)
+    >>> for _ in range(100):
+    ...     decay_rate(optimizer, 100)
+    >>> round(optimizer.param_groups[0]["lr"], 6)
+    0.05
+    """
+    if steps:
+        for group in optimizer.param_groups:
+            group["lr"] *= 0.1 ** (1 / steps)
 
 
 def standard_normal(n: int, size: int, device: str) -> Tensor:

@@ -6,9 +6,18 @@ a lower bound of it (the ELBO), whose gradient can be estimated with one drawn z
 as mu + sigma * epsilon, so that the randomness does not stand in the way of the derivative (the
 "reparameterisation trick").
 
+How probable an image is for a given z is one of two models of its pixels.  "bernoulli": every pixel is white
+with the probability that the decoder names.  "gaussian": every pixel is normally distributed around what the
+decoder names, with one variance for all pixels of all images, which is learned like a weight.  A variance that
+is fixed instead only says how many nats an error of reconstruction is worth beside the KL term, and so sets
+another balance between the two; the learned one is the variance that makes the images most probable.
+
 References
 ----------
 Kingma, Welling, Auto-Encoding Variational Bayes, 2014, arXiv:1312.6114.
+Higgins et al., beta-VAE, 2017, appendix A.1: the convolutional networks.
+Rybkin, Daniilidis, Levine, Simple and Effective VAE Training with Calibrated Decoders, 2021, arXiv:2006.13202,
+section 3.1: one learned variance for all pixels.
 
 Deviations
 ----------
@@ -16,18 +25,24 @@ Deviations
   tanh, and Adagrad.
 - Grey levels in [0, 1] are put into the Bernoulli likelihood as they are, as in pytorch/examples and most
   others. A figure in nats may therefore be compared with other *grey-level* figures only, not with
-  binarised ones: those are lower by 15 to 20 nats.
+  binarised ones: those are lower by 15 to 20 nats.  The Gaussian likelihood is a density: its nats are on a
+  scale of their own, and may be negative.
+- The variance of the Gaussian likelihood is the same for all pixels; the paper's decoder names one for each.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
-from minigen.models.system import Mean, System, evaluating, images_of, option, standard_normal
+from minigen.models.convolutional import Contraction, Expansion
+from minigen.models.system import Mean, Shape, System, evaluating, images_of, option, standard_normal
+from minigen.models.variational import reconstruction_loss, reparameterise
 from minigen.optim import Adam
 
 
@@ -36,57 +51,93 @@ class Options:
     """The settings of the VAE; they are those of pytorch/examples."""
 
     batch_size: int = option(128, "images a step (pytorch/examples; paper: 100)")
+    network: str = option("dense", "kind of encoder and decoder (pytorch/examples)", choices=("dense", "convolutional"))
+    likelihood: str = option("bernoulli", "model of a pixel (paper, appendix C)", choices=("bernoulli", "gaussian"))
     hidden_size: int = option(400, "units of the hidden layer in encoder and decoder (pytorch/examples; paper: 500)")
+    width: int = option(32, "channels of the first convolution (Higgins et al. 2017); dense networks have none")
     latent_size: int = option(20, "length Z of the hidden cause z (paper, figure 2: 3 to 200)")
+    pixel_std: float = option(
+        0.1, "a pixel's standard deviation at first, gaussian only; learned from there", least=1e-3
+    )
     lr: float = option(1e-3, "Adam's step size (pytorch/examples)")
 
 
 # ------------------------------------------------------------------------------------------------ networks
 
 
-class Encoder(nn.Module):
-    """Flat images (N, C*H*W) to mean and log-variance, (N, Z) each, of the normal distribution q(z | x)."""
+class DenseEncoder(nn.Module):
+    """Images (N, C, H, W) to mean and log-variance, (N, Z) each, of the normal distribution q(z | x)."""
 
-    def __init__(self, pixels: int, options: Options) -> None:
+    def __init__(self, shape: Shape, options: Options) -> None:
         super().__init__()
-        self.hidden = nn.Linear(pixels, options.hidden_size)
+        self.hidden = nn.Linear(math.prod(shape), options.hidden_size)
         self.mu = nn.Linear(options.hidden_size, options.latent_size)
         self.logvar = nn.Linear(options.hidden_size, options.latent_size)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mu and log(sigma**2), (N, Z) each."""
-        hidden = F.relu(self.hidden(x))  # (N, 784) -> (N, 400)
+        hidden = F.relu(self.hidden(x.flatten(1)))  # (N, C, H, W) -> (N, 784) -> (N, 400)
         return self.mu(hidden), self.logvar(hidden)
 
 
-class Decoder(nn.Module):
-    """Causes (N, Z) to one logit a pixel (N, C*H*W); its sigmoid is the expected grey level."""
+class DenseDecoder(nn.Module):
+    """Causes (N, Z) to one number a pixel (N, C, H, W), whose sigmoid is the expected grey level."""
 
-    def __init__(self, pixels: int, options: Options) -> None:
+    def __init__(self, shape: Shape, options: Options) -> None:
         super().__init__()
+        self.shape = shape
         self.hidden = nn.Linear(options.latent_size, options.hidden_size)
-        self.pixels = nn.Linear(options.hidden_size, pixels)
+        self.pixels = nn.Linear(options.hidden_size, math.prod(shape))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Return logits (N, C*H*W)."""
-        return self.pixels(F.relu(self.hidden(z)))  # (N, 20) -> (N, 400) -> (N, 784)
+        """Return logits (N, C, H, W)."""
+        logits = self.pixels(F.relu(self.hidden(z)))  # (N, 20) -> (N, 400) -> (N, 784)
+        return logits.reshape(-1, *self.shape)  # (N, C, H, W)
+
+
+class ConvolutionalEncoder(nn.Module):
+    """As `DenseEncoder`, with convolutions before the hidden layer."""
+
+    def __init__(self, shape: Shape, options: Options) -> None:
+        super().__init__()
+        self.hidden = Contraction(shape, options.width, options.hidden_size)
+        self.mu = nn.Linear(options.hidden_size, options.latent_size)
+        self.logvar = nn.Linear(options.hidden_size, options.latent_size)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mu and log(sigma**2), (N, Z) each."""
+        hidden = self.hidden(x)  # (N, C, H, W) -> (N, 400)
+        return self.mu(hidden), self.logvar(hidden)
+
+
+def networks(shape: Shape, options: Options) -> tuple[nn.Module, nn.Module]:
+    """Return the encoder and the decoder that the options ask for."""
+    if options.network == "dense":
+        return DenseEncoder(shape, options), DenseDecoder(shape, options)
+    decoder = Expansion(shape, options.width, options.hidden_size, options.latent_size)
+    return ConvolutionalEncoder(shape, options), decoder
 
 
 # ----------------------------------------------------------------------------------------------- objective
 
 
-def reconstruction_loss(logits: Tensor, x: Tensor) -> Tensor:
-    """-log p(x | z) = -sum_i [x_i log p_i + (1 - x_i) log(1 - p_i)], p = sigmoid(logits): nats per image.
+# The negative ELBO, in nats per image: -log p(x | z) + KL(q(z | x) || N(0, I)).  For "bernoulli" the first term is
+# `reconstruction_loss`, which cvae and others share; the second is `F.gaussian_kl`.
 
-    Summed over the pixels of an image (a mean would weigh it 784 times too low against the KL term),
-    averaged over the batch.
+
+def gaussian_reconstruction_loss(outputs: Tensor, logvar: Tensor, x: Tensor) -> Tensor:
+    """-log p(x | z) = sum_i 1/2 [log(2 pi s^2) + (x_i - m_i)^2 / s^2], m = sigmoid(outputs): nats per image.
+
+    The sigmoid keeps the means where grey levels are (Kingma and Welling 2014, section 5).
 
     Parameters
     ----------
-    logits, x : Tensor
-        (N, C*H*W) each; x in [0, 1].
+    outputs, x : Tensor
+        (N, C, H, W) each; x in [0, 1].
+    logvar : Tensor
+        log(s**2), a scalar.
     """
-    return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
+    return F.gaussian_nll(outputs.sigmoid(), logvar, x)
 
 
 # -------------------------------------------------------------------------------------------------- system
@@ -103,15 +154,23 @@ class VAE(System):
     """
 
     name = "vae"
-    summary = "variational autoencoder with two dense layers a side (Kingma and Welling 2014)"
+    summary = "variational autoencoder (Kingma and Welling 2014)"
     Options = Options
+    restores = True
 
-    def __init__(self, options: Any = None, *, image_size: int = 28, channels: int = 1, classes: int = 10) -> None:
-        super().__init__(options, image_size=image_size, channels=channels, classes=classes)
-        pixels = channels * image_size**2
-        self.encoder = Encoder(pixels, self.options)
-        self.decoder = Decoder(pixels, self.options)
+    def __init__(self, options: Any = None, *, shape: Shape = (1, 28, 28), classes: int = 10) -> None:
+        super().__init__(options, shape=shape, classes=classes)
+        self.encoder, self.decoder = networks(self.shape, self.options)
+        if self.options.likelihood == "gaussian":
+            self.pixel_logvar = nn.Parameter(minigen.tensor(2 * math.log(self.options.pixel_std)))
         self.optimizers = {"vae": Adam(self.parameters(), lr=self.options.lr)}
+
+    def distortion(self, z: Tensor, x: Tensor) -> Tensor:
+        """Return -log p(x | z) in nats per image, for causes z (N, Z) and images x (N, C, H, W)."""
+        outputs = self.decoder(z)  # (N, Z) -> (N, C, H, W)
+        if self.options.likelihood == "gaussian":
+            return gaussian_reconstruction_loss(outputs, self.pixel_logvar, x)
+        return reconstruction_loss(outputs, x)
 
     def negative_elbo(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return -log p(x | z) and KL(q(z | x) || N(0, I)), in nats per image; their sum is >= -log p(x).
@@ -121,10 +180,9 @@ class VAE(System):
         x : Tensor
             Images (N, C, H, W) in [0, 1].
         """
-        x = x.flatten(1)  # (N, C, H, W) -> (N, 784)
-        mu, logvar = self.encoder(x)  # (N, 784) -> (N, 20), (N, 20)
-        z = mu + (0.5 * logvar).exp() * self.noise(len(x))  # sigma = exp(log(sigma**2) / 2)
-        return reconstruction_loss(self.decoder(z), x), F.gaussian_kl(mu, logvar)
+        mu, logvar = self.encoder(x)  # (N, C, H, W) -> (N, 20), (N, 20)
+        z = reparameterise(mu, logvar, self.noise(len(x)))
+        return self.distortion(z, x), F.gaussian_kl(mu, logvar)
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step of algorithm 1 (the AEVB algorithm, with one z an image)."""
@@ -145,17 +203,16 @@ class VAE(System):
         An image is made of the grey levels that are expected for its z; no pixel is drawn at random.
         """
         with evaluating(self.decoder):
-            logits = self.decoder(self.noise(n) if noise is None else noise[:n])
-        return logits.sigmoid().reshape(-1, self.channels, self.image_size, self.image_size)
+            return self.decoder(self.noise(n) if noise is None else noise[:n]).sigmoid()
 
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """Return the images (N, C, H, W) that the decoder draws from the encoder's means."""
+    def restore(self, images: Tensor) -> dict[str, Tensor]:
+        """Return images (N, C, H, W), and what the decoder draws from the encoder's means."""
         with evaluating(self.encoder, self.decoder):
-            mu, _ = self.encoder(images.flatten(1))
-            return self.decoder(mu).sigmoid().reshape(images.shape)
+            mu, _ = self.encoder(images)
+            return {"image": images, "reconstruction": self.decoder(mu).sigmoid()}
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
-        """Return the bound on -log p(x) and its two terms, in nats per (grey-level) image."""
+        """Return the bound on -log p(x) and its two terms, in nats per image, grey-level where the images are."""
         mean = Mean()
         with evaluating(self.encoder, self.decoder):
             for batch in loader:

@@ -29,7 +29,7 @@ from safetensors.numpy import save
 
 from minigen.data.files import atomic_write
 
-FORMAT = 1
+FORMAT = 2
 KEEP = 2
 # All in one entry: safetensors writes several entries in an order that changes from run to run.
 RECORD = "minigen"
@@ -94,6 +94,10 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
         stored, version = record.pop("sha256"), record["format"]
     except (ValueError, KeyError) as error:
         raise CheckpointError(f"{path}: this checkpoint's record is damaged ({error})") from None
+    if version < FORMAT:
+        raise CheckpointError(
+            f"{path}: this checkpoint has format {version}, this minigen reads format {FORMAT}; train again"
+        )
     if version > FORMAT:
         raise CheckpointError(
             f"{path}: this checkpoint has format {version}, this minigen reads up to format {FORMAT}; "

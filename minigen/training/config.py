@@ -18,12 +18,20 @@ import tomli_w
 import minigen
 from minigen import data
 from minigen.backend import find_device
-from minigen.data import DataLoader, ImageFolder, atomic_write
+from minigen.data import DataLoader, ImageFolder, RandomPieces, WholePictures, atomic_write
 from minigen.models import System, find_system
-from minigen.models.system import check_images, check_options
+from minigen.models.system import check_options, check_shape
 
 CONFIG_FILE = "config.toml"
-CAN_BE_NONE = ("image_size", "channels", "images", "epochs", "steps")  # TOML has no None: then they are left out
+CAN_BE_NONE = (
+    "data",
+    "test_data",
+    "image_size",
+    "channels",
+    "images",
+    "epochs",
+    "steps",
+)  # TOML has no None: then they are left out
 EVALUATION_BATCH = 250  # images; it changes no figure, only the memory that is needed
 
 
@@ -33,8 +41,12 @@ class Config:
 
     Attributes
     ----------
-    system, data : str
-        A system's name; a data set's name, or a folder of images.
+    system : str
+        A system's name, or a Python file that defines one.
+    data : str, optional
+        A data set's name, or a folder of images; None: what the system names.
+    test_data : str, optional
+        The same, to evaluate on; None: the test part of ``data``, which a folder does not have.
     image_size, channels : int, optional
         None: those of the data, where the system can be built for them.
     images : int, optional
@@ -56,7 +68,8 @@ class Config:
     """
 
     system: str = "dcgan"
-    data: str = "glyphs"
+    data: str | None = None
+    test_data: str | None = None
     image_size: int | None = None
     channels: int | None = None
     images: int | None = None
@@ -82,7 +95,7 @@ def build(config: Config) -> tuple[System, DataLoader, DataLoader | None]:
     loader : DataLoader
         The training set, shuffled.
     test_loader : DataLoader or None
-        None for a folder of images, which has no test part.
+        None for a folder of images, which has no test part, unless ``test_data`` is given.
 
     Raises
     ------
@@ -93,11 +106,11 @@ def build(config: Config) -> tuple[System, DataLoader, DataLoader | None]:
     find_device(config.device)
     options = kind.Options(**config.options)
     check_options(kind.name, options)
-    check_images(kind, config.image_size or kind.image_sizes[0], config.channels or 1)
-    train_set = load_images(config, kind, train=True)
-    channels, image_size, _ = train_set.image_shape
+    size = config.image_size or kind.image_sizes[0]
+    check_shape(kind, (config.channels or 1, size, size))
+    train_set = load_samples(config, kind, train=True)
     minigen.manual_seed(config.seed)
-    system = kind(options, image_size=image_size, channels=channels, classes=max(2, len(train_set.classes)))
+    system = kind(options, shape=sample_shape(train_set), classes=max(2, len(train_set.classes)))
     system.to(config.device)
     loader = DataLoader(
         train_set,
@@ -107,17 +120,42 @@ def build(config: Config) -> tuple[System, DataLoader, DataLoader | None]:
         drop_last=True,  # batch norm should not meet a last batch of three images
         seed=config.seed,
     )
-    if isinstance(train_set, ImageFolder):
+    if isinstance(train_set, ImageFolder) and config.test_data is None:
         return system, loader, None
-    return system, loader, DataLoader(load_images(config, kind, train=False), batch_size=EVALUATION_BATCH)
+    test_set = load_samples(config, kind, train=False, shape=sample_shape(train_set))
+    one_by_one = isinstance(test_set, WholePictures)
+    return system, loader, DataLoader(test_set, batch_size=1 if one_by_one else EVALUATION_BATCH)
 
 
-def load_images(config: Config, kind: type[System], train: bool) -> Any:
-    """Load one part of the data at the size and in the range that the system wants."""
+def sample_shape(samples: Any) -> tuple[int, ...]:
+    """Return the shape of one sample of a data set: (C, H, W), or (2,) for points in the plane."""
+    return getattr(samples, "image_shape", (2,))
+
+
+def load_samples(config: Config, kind: type[System], train: bool, shape: tuple[int, ...] | None = None) -> Any:
+    """Load one part of the data, images at the size and in the range that the system wants.
+
+    Parameters
+    ----------
+    train : bool
+        What to learn from, or what to evaluate on.
+    shape : tuple of int, optional
+        That of the samples that the system was built for, which these must have, too.
+
+    Raises
+    ------
+    ValueError
+        If the samples cannot have that shape: points in the place of images.
+    """
+    name = (None if train else config.test_data) or config.data or kind.data
+    if shape is not None and len(shape) == 3:
+        config = dataclasses.replace(config, channels=shape[0], image_size=shape[1])
+    if kind.crops and name not in data.NAMES:
+        return load_pieces(name, config, kind, train)
 
     def load(image_size: int | None) -> Any:
         return data.load(
-            config.data,
+            name,
             image_size=image_size,
             channels=config.channels,
             train=train,
@@ -126,18 +164,35 @@ def load_images(config: Config, kind: type[System], train: bool) -> Any:
             download=config.download,
         )
 
-    images = load(config.image_size)
-    if not hasattr(images, "image_shape"):
-        raise ValueError(f"{kind.name} learns from images, but {config.data} is made of points")
-    if config.image_size is None and images.image_shape[1] not in kind.image_sizes:
-        images = load(kind.image_sizes[0])
-    return images
+    samples = load(config.image_size)
+    found = sample_shape(samples)
+    if config.image_size is None and len(found) == 3 and found[1] not in kind.image_sizes:
+        samples = load(kind.image_sizes[0])
+    if shape is not None and sample_shape(samples) != shape:
+        raise ValueError(
+            f"{name}: its samples are {sample_shape(samples)}, but {kind.name} was built for {shape}; take others"
+        )
+    return samples
+
+
+def load_pieces(name: str, config: Config, kind: type[System], train: bool) -> RandomPieces | WholePictures:
+    """Load the pictures of a folder for a system that ``crops``: pieces of them to learn from, else whole ones."""
+    channels, size = config.channels or 3, config.image_size or kind.image_sizes[0]
+    samples: RandomPieces | WholePictures
+    if train:
+        samples = RandomPieces(name, size, channels, kind.value_range)
+    else:
+        samples = WholePictures(name, channels, kind.value_range)
+    samples.paths = samples.paths[: config.images]
+    return samples
 
 
 def write_config(folder: str | Path, config: Config) -> None:
     """Write ``config.toml`` into a run's folder, which is made where it is missing."""
-    if config.data not in data.NAMES:
-        config = dataclasses.replace(config, data=os.path.abspath(config.data))  # resuming may start elsewhere
+    for name in ("data", "test_data"):
+        place = getattr(config, name)
+        if place is not None and place not in data.NAMES:
+            config = dataclasses.replace(config, **{name: os.path.abspath(place)})  # resuming may start elsewhere
     values = {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
     with atomic_write(Path(folder) / CONFIG_FILE, "w") as file:
         file.write(f"# What `minigen train` was asked for; made by minigen {minigen.__version__}.\n")

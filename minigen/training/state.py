@@ -71,8 +71,7 @@ def load_system(path: str | Path, device: str = "cpu") -> System:
         raise CheckpointError(f"{path}: {error}") from None
     system = kind(
         kind.Options(**record["options"]),
-        image_size=record["image_size"],
-        channels=record["channels"],
+        shape=tuple(record["shape"]),
         classes=record["classes"],
     )
     system.to(device)
@@ -83,10 +82,9 @@ def load_system(path: str | Path, device: str = "cpu") -> System:
 def identity(system: System) -> dict[str, Any]:
     """Return what must agree before a state fits a system."""
     return {
-        "system": system.name,
+        "system": system.source or system.name,
         "options": dataclasses.asdict(system.options),
-        "image_size": system.image_size,
-        "channels": system.channels,
+        "shape": list(system.shape),
         "classes": system.classes,
     }
 

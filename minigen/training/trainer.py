@@ -36,7 +36,9 @@ from minigen.training.checkpoint import (
     remove_old_checkpoints,
     write_checkpoint,
 )
+from minigen.training.doctor import Doctor
 from minigen.training.log import Log, read_log
+from minigen.training.pictures import first_samples, save_restored, save_samples
 from minigen.training.progress import Progress
 from minigen.training.state import restore_system, system_state
 
@@ -134,16 +136,21 @@ class Trainer:
             raise TrainingError(f"{self.folder}: there is a run in this folder already; resume it, or take another")
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         self.noise = self.system.fixed_noise(self.samples) if self.system.generates else None
+        with random_state_of(0):  # random transforms draw numbers, too
+            self.shown = first_samples((self.test_loader or self.loader).dataset, self.samples)
         if self.step == 0:
             self.draw_samples()
             self.save()
+        log = read_log(self.log.path) if self.log.path.exists() else []
+        self.doctor = Doctor(self.system, self.loader, log)
         self.system.train()
         self.loader.load_state_dict(self.loader.state_dict())  # go on in mid-epoch, where the last call stopped
         started = time.monotonic() - self.seconds
         with Interruption() as interruption, Progress(self.step, goal, self.quiet) as progress:
             while self.step < goal and not interruption.requested:
                 for batch in self.loader:
-                    values = self.system.training_step(to_device(batch, self.system.device))
+                    with self.doctor.watching():
+                        values = self.system.training_step(to_device(batch, self.system.device))
                     self.step += 1
                     self.seconds = time.monotonic() - started
                     progress.step()
@@ -172,6 +179,8 @@ class Trainer:
             self.log_values(values, goal, progress)
         if self.step % self.sample_every == 0 or self.step == goal:
             self.draw_samples()
+            for finding in self.doctor.look(self.step):
+                progress.message(str(finding))
         epoch, rest = divmod(self.step, len(self.loader))
         if self.test_loader is not None and self.evaluate_every and rest == 0 and epoch % self.evaluate_every == 0:
             self.evaluate(self.test_loader, progress)
@@ -183,11 +192,14 @@ class Trainer:
         numbers = {name: float(value) for name, value in values.items()}
         for name, number in numbers.items():
             if not math.isfinite(number):
+                self.log.write(self.where() | {"failed": f"{name} became {number}"})
                 raise TrainingError(
                     f"{name} became {number} by step {self.step}: training has failed. A smaller step size "
-                    f"(lr) is the first remedy; the last checkpoint is in {self.checkpoints}"
+                    f"(lr) is the first remedy; the last checkpoint is in {self.checkpoints}; "
+                    f"minigen doctor {self.folder} finds the function that was to blame"
                 )
         self.log.write(self.where() | numbers)
+        self.doctor.records.append(self.where() | numbers)
         progress.show(self.epochs_done, goal / len(self.loader), numbers)
 
     def evaluate(self, loader: DataLoader, progress: Progress) -> None:
@@ -227,6 +239,13 @@ class Trainer:
         CheckpointError
             If there is none, it is damaged, or it is not of this system and data.
         """
+        self.restore()
+        self.log.cut_after(self.step)
+        self.seconds = max((r["seconds"] for r in read_log(self.log.path)), default=0.0)
+        return self
+
+    def restore(self) -> None:
+        """Do what `resume` does, but for the log: only this object changes, no file."""
         path = newest_checkpoint(self.checkpoints)
         try:
             arrays, record = read_checkpoint(path)
@@ -238,20 +257,17 @@ class Trainer:
             raise CheckpointError(f"{path}: cannot resume: {error}.{remedy}") from error
         minigen.set_rng_state(record["random"])
         self.step = record["step"]
-        self.log.cut_after(self.step)
-        self.seconds = max((r["seconds"] for r in read_log(self.log.path)), default=0.0)
-        return self
 
     # -------------------------------------------------------------------------------------------- pictures
 
     def draw_samples(self) -> None:
-        """Save a grid of images from the noise that is the same each time."""
-        if self.noise is None:
-            return
-        with random_state_of(0):
-            images = self.system.sample(self.samples, self.noise)
+        """Save what the system draws from the noise that is the same each time, or makes of the same images."""
         path = self.folder / "samples" / f"step-{self.step:08d}.png"
-        plot.save_image(images, path, nrow=8, normalize=True, value_range=self.system.value_range)
+        with random_state_of(0):
+            if self.noise is not None:
+                save_samples(self.system, self.system.sample(self.samples, self.noise), path, real=self.shown)
+            elif self.system.restores:
+                save_restored(self.system, self.shown, path)
 
     def draw_summary(self) -> None:
         """Save the curves of the log, and the grids of samples as a film."""

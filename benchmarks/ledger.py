@@ -1,0 +1,111 @@
+"""The rows of docs/results.md: what is trained, what is measured of it, and what was wanted.
+
+Settings and lengths were fixed before any test set was looked at; the last weights count, not the best ones.  Every
+row's figures are computed by one function, from a run's folder, whichever library trained it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from minigen.data import DataLoader
+from minigen.metrics import confidence_share, course_classifier
+from minigen.models.system import System
+from minigen.training import Config, load_system, read_config
+from minigen.training.config import EVALUATION_BATCH, load_samples
+from minigen.training.evaluation import all_images, as_judged, sample_figures
+
+SAMPLES = 10_000  # judged of every generator
+Figures = dict[str, float]
+
+
+class Bar(NamedTuple):
+    """What was wanted of a figure: ``figure relation limit``, or ``limit`` times the figure of `of`.
+
+    The worst seed counts; where ``mean`` is set, the mean over the seeds.
+    """
+
+    figure: str
+    relation: str  # "<=", ">=" or "within": no further than `limit` from it
+    limit: float
+    of: str = ""  # "torch", the same row's with PyTorch; or the name of another row
+    mean: bool = False
+
+
+class Row(NamedTuple):
+    """One line of the ledger: a command, its seeds, its figures and bars."""
+
+    name: str
+    command: str  # what stands after ``minigen train``, without seed and folder
+    figures: Callable[[Path], Figures]
+    bars: tuple[Bar, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    sides: tuple[str, ...] = ("minigen", "torch")
+    published: str = ""
+    note: str = ""
+
+    def words(self, seed: int) -> list[str]:
+        """The words of the command for one seed."""
+        return [*self.command.split(), "--seed", str(seed), "--evaluate-every", "0", "--sample-every", "500"]
+
+
+# --- figures ------------------------------------------------------------------------------------------------------
+
+
+def opened(folder: Path) -> tuple[System, Config]:
+    """A run's system and configuration."""
+    return load_system(folder), read_config(folder)
+
+
+def evaluated(folder: Path) -> Figures:
+    """What the system says of itself over the test set."""
+    system, config = opened(folder)
+    test = load_samples(config, type(system), train=False)
+    return system.evaluate(DataLoader(test, batch_size=EVALUATION_BATCH))
+
+
+def points(folder: Path) -> Figures:
+    """How well drawn points cover the modes."""
+    found = sample_figures(*opened(folder), SAMPLES)
+    assert found is not None
+    return found
+
+
+def digits(folder: Path) -> Figures:
+    """Distance, variety and legibility of drawn digits."""
+    system, config = opened(folder)
+    judged = sample_figures(system, config, SAMPLES)
+    assert judged is not None
+    figures, kinds = judged["figures"], ("value", "floor")
+    test = as_judged(all_images(load_samples(config, type(system), train=False)), type(system))
+    real = confidence_share(course_classifier().examine(test)[1])
+    found = {
+        "fid": figures["frechet_distance"]["value"],
+        "fid_floor": figures["frechet_distance"]["floor"],
+        "smallest_class": figures["smallest_class"]["value"],
+        "confident": figures["confidence_share"]["value"],
+        "confident_to_real": figures["confidence_share"]["value"] / real,
+        "precision": figures["precision"]["value"],
+        "recall": figures["recall"]["value"],
+        "closer_to_training": figures["closer_in_features"]["value"],
+    }
+    if system.conditional:
+        value, floor = (figures["within_class_variance"][kind] for kind in kinds)
+        found |= {"conditional_accuracy": figures["conditional_accuracy"]["value"], "variance_to_real": value / floor}
+    return found
+
+
+def with_own(figures: Callable[[Path], Figures], *names: str) -> Callable[[Path], Figures]:
+    """Figures of samples, and some of those that the system gives itself."""
+
+    def both(folder: Path) -> Figures:
+        own = evaluated(folder)
+        return {name: own[name] for name in names or own} | figures(folder)
+
+    return both
+
+
+ROWS: tuple[Row, ...] = ()
+PICTURES: dict[str, str] = {}
