@@ -1,4 +1,4 @@
-"""Make the classifier that judges generators of digits, and record how good it is: 12 minutes on one core.
+"""Make the classifier that judges generators of digits, and record how good it is: a quarter of an hour on one core.
 
 It learns from the 60,000 training digits of MNIST (in ``MINIGEN_DATA`` or the cache) and as many as a third of them
 that minigen draws, so that it can judge both.  Everything follows from the seed: on the same processor, with the same
@@ -114,7 +114,7 @@ def record_of(judge: CourseClassifier, sha256: str, epochs: int, seconds: float)
         "batch_size": BATCH_SIZE,
         "optimizer": f"Adam, one cycle up to {LARGEST_RATE}",
         "largest_shift_pixels": SHIFT,
-        "seconds_on_one_core": round(seconds),
+        "wall_seconds": round(seconds),
         "made_with": f"minigen {minigen.__version__}, NumPy {np.__version__}, Pillow {PIL.__version__}, "
         f"Python {platform.python_version()}, {platform.machine()}",
         "parameters": sum(parameter.numel() for parameter in judge.network.parameters()),

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from minigen.data import DataLoader
 from minigen.metrics import confidence_share, course_classifier
 from minigen.models.system import System
 from minigen.training import Config, load_system, read_config
-from minigen.training.config import EVALUATION_BATCH, load_samples
+from minigen.training.config import evaluation_loader, load_samples
 from minigen.training.evaluation import all_images, as_judged, sample_figures
 
 SAMPLES = 10_000  # judged of every generator
@@ -62,8 +61,7 @@ def opened(folder: Path) -> tuple[System, Config]:
 def evaluated(folder: Path) -> Figures:
     """What the system says of itself over the test set."""
     system, config = opened(folder)
-    test = load_samples(config, type(system), train=False)
-    return system.evaluate(DataLoader(test, batch_size=EVALUATION_BATCH))
+    return system.evaluate(evaluation_loader(load_samples(config, type(system), train=False, shape=system.shape)))
 
 
 def points(folder: Path) -> Figures:

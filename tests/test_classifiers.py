@@ -95,6 +95,11 @@ def test_initial_weights_of_a_resnet_have_the_deviation_of_he():
             assert weight.std().item() == pytest.approx(math.sqrt(2 / fan_in), rel=0.05), name
 
 
+def test_a_resnet_learns_as_in_section_4_2():
+    (group,) = models.ResNet20().optimizers["network"].param_groups
+    assert [group[name] for name in ("lr", "momentum", "weight_decay")] == [0.1, 0.9, 1e-4]
+
+
 # --- beside PyTorch ------------------------------------------------------------------------------------------------
 
 
@@ -129,12 +134,12 @@ def torch_resnet(torch, blocks, width):
 def test_three_resnet_steps_equal_pytorchs(torch):
     """The same weights and images: losses, weights, and batch norm's running statistics."""
     minigen.manual_seed(4)
-    system = models.ResNet20(resnet20.Options(blocks=2, width=4, batch_size=8, lr=0.05))
+    system = models.ResNet20(resnet20.Options(blocks=2, width=4, lr=0.05, weight_decay=0.05))
     twin = torch_resnet(torch, 2, 4)
     ours, theirs = system.network.state_dict(), twin.state_dict()
     pairs = list(zip(ours, theirs, strict=True))
     twin.load_state_dict({other: torch.tensor(ours[name].numpy()) for name, other in pairs})
-    optimizer = torch.optim.SGD(twin.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
+    optimizer = torch.optim.SGD(twin.parameters(), lr=0.05, momentum=0.9, weight_decay=0.05)
     for step in range(3):
         images, labels = batch_for(system, 8)
         loss = torch.nn.functional.cross_entropy(twin(torch.tensor(images.numpy())), torch.tensor(labels.numpy()))

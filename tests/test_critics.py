@@ -14,7 +14,7 @@ import minigen
 from minigen import data, models, nn
 from minigen.data import DataLoader
 from minigen.models import penalties, sngan, wgan, wgan_gp
-from minigen.models.system import random_state_of
+from minigen.models.system import evaluating, random_state_of
 from minigen.training.checkpoint import write_checkpoint
 from minigen.training.state import load_system, restore_system, system_state
 
@@ -260,9 +260,9 @@ def test_a_layer_norm_can_be_had_in_the_critic_of_wgan_gp():
 def test_what_is_left_open_is_set_by_the_kind_of_data():
     images, points = models.WGANGP(), models.WGANGP(shape=(2,))
     assert [images.options.penalty_weight, images.options.lr, images.options.latent_size] == [10.0, 1e-4, 128]
-    assert [points.options.penalty_weight, points.options.lr, points.options.latent_size] == [0.1, 5e-4, 2]
+    assert [points.options.penalty_weight, points.options.lr, points.options.latent_size] == [0.283, 5e-4, 2]
     asked = models.WGANGP(wgan_gp.Options(lr=1e-3, latent_size=3), shape=(2,))
-    assert [asked.options.penalty_weight, asked.options.lr, asked.options.latent_size] == [0.1, 1e-3, 3]
+    assert [asked.options.penalty_weight, asked.options.lr, asked.options.latent_size] == [0.283, 1e-3, 3]
     assert asked.optimizers["critic"].param_groups[0]["lr"] == 1e-3
 
 
@@ -331,13 +331,15 @@ def test_a_run_that_was_interrupted_between_two_turns_ends_alike(name, tmp_path)
 
 @every_critic
 def test_the_average_of_the_generator_is_what_draws(name):
-    system = make(name, ema=0.5)
+    system = make(name, ema=0.75)
+    weights = []
     for _ in range(3):
         system.training_step(batch_for(system))
+        weights.append(next(system.generator.parameters()).detach().numpy().copy())
+    expected = 0.75 * (0.75 * weights[0] + 0.25 * weights[1]) + 0.25 * weights[2]
+    assert np.allclose(next(system.average.parameters()).detach().numpy(), expected, rtol=1e-5, atol=1e-7)
     noise = system.fixed_noise(3)
-    system.average.eval()
-    system.generator.eval()
-    with minigen.no_grad():
+    with evaluating(system.average, system.generator):
         averaged, last = system.average(noise).numpy(), system.generator(noise).numpy()
     assert np.array_equal(system.sample(3, noise).numpy(), averaged)
     assert not np.array_equal(averaged, last)
@@ -367,6 +369,13 @@ def test_neither_player_moves_the_other(name):
 # -----------------------------------------------------------------------
 
 
+def mean_score(system):
+    """What the critic says to samples from always the same noise, both as they are in training."""
+    critic = getattr(system, next(n for n in system.optimizers if n != "generator"))
+    with minigen.no_grad():
+        return critic(system.generator(system.fixed_noise(64))).mean().item()
+
+
 @pytest.mark.parametrize(
     ("name", "shape"),
     [("wgan", (1, 28, 28)), ("wgan", (2,)), ("wgan_gp", (1, 28, 28)), ("wgan_gp", (2,)), ("sngan", (1, 28, 28))],
@@ -381,8 +390,11 @@ def test_each_player_gets_better_while_the_other_stands_still(name, shape):
     figures = [system.training_step(batch) for _ in range(40)]
     gap = [float(f["K*w1"] if name == "wgan" else -f["loss_d"]) for f in figures]
     assert np.mean(gap[-5:]) > np.mean(gap[1:6])  # the first is that of weights not clipped yet
-    losses = [system.generator_step(64).item() for _ in range(40)]
-    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+    scores = []
+    for _ in range(40):
+        scores.append(mean_score(system))
+        system.generator_step(64)
+    assert np.mean(scores[-5:]) > np.mean(scores[:5])
     after = snapshot(system)
     assert [n for n, _ in system.named_parameters() if np.array_equal(before[n], after[n])] == []
     assert system.sample(8).std(dim=0).max().item() > 1e-3

@@ -31,7 +31,7 @@ def draw_mlp():
 
 
 def draw_discriminator():
-    net = Discriminator(64, 3, Options())
+    net = Discriminator((3, 64, 64), Options())
     return plot.graph(net(minigen.ones(2, 3, 64, 64)).mean(), net)
 
 

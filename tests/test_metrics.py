@@ -13,6 +13,7 @@ import oracle
 import pytest
 
 import minigen
+from benchmarks import course_classifier as maker
 from minigen import metrics
 from minigen.data import MNIST, Glyphs, Toy2D
 from minigen.metrics import classifier, neighbours
@@ -148,6 +149,23 @@ def test_drawn_digits_of_other_sizes_are_read_after_resizing(judge):
     digits = Glyphs(300, size=32, color=False, train=False)
     p = judge.probabilities(metrics.to_grey28(digits.data[:, None] / 255))
     assert (p.argmax(1) == digits.targets).mean() > 0.95
+
+
+def test_the_classifier_can_be_made_again_from_its_seed():
+    digits = Glyphs(256)
+    first, second = (maker.train(digits.data, digits.targets, epochs=1).state_dict() for _ in range(2))
+    assert all((first[name].numpy() == second[name].numpy()).all() for name in first)
+    drawn = classifier.Network().state_dict()
+    assert all((first[name].numpy() != drawn[name].numpy()).any() for name in first)  # and it has learned
+
+
+def test_training_images_are_moved_by_two_pixels_at_most():
+    dots = np.zeros((500, 28, 28), np.uint8)
+    dots[:, 1, 14] = 200
+    moved = maker.shifted(dots, np.random.default_rng(0))
+    image, row, column = moved.nonzero()
+    assert set(row) == {0, 1, 2, 3} and set(column) == {12, 13, 14, 15, 16}  # one in five has left the image
+    assert 0.7 < len(image) / 500 < 0.9 and moved.dtype == np.uint8
 
 
 # --- distances ------------------------------------------------------------------------------------------------------
@@ -319,8 +337,9 @@ def test_equally_near_neighbours_are_all_found():
         metrics.nearest_neighbours(np.zeros((1, 2)), np.zeros((2, 2)), k=3)
 
 
-def test_memory_does_not_grow_with_the_number_of_pairs():
-    x = random.standard_normal((6000, 8))
+def test_memory_does_not_grow_with_the_number_of_pairs(monkeypatch):
+    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 2**21)
+    x = random.standard_normal((3000, 8))
     tracemalloc.start()
     try:
         metrics.precision_recall(x, x)
@@ -328,7 +347,7 @@ def test_memory_does_not_grow_with_the_number_of_pairs():
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 5 * neighbours.BLOCK_BYTES < 8 * len(x) ** 2 / 3
+    assert peak < 6 * neighbours.BLOCK_BYTES < 8 * len(x) ** 2 / 5
 
 
 def test_copies_are_seen():
@@ -578,9 +597,13 @@ def judged(samples, real, **options):
     return metrics.judge_generator(samples, test, train, neighbours=150, **options)
 
 
-def test_a_perfect_generator_gets_the_figures_of_the_floor(real):
+@pytest.fixture(scope="module")
+def verdict(real):
     images, labels = glyphs(400, seed=3)
-    verdict = judged(images, real, labels=labels, test_labels=real[0][1])
+    return judged(images, real, labels=labels, test_labels=real[0][1])
+
+
+def test_a_perfect_generator_gets_the_figures_of_the_floor(verdict):
     figures = verdict["figures"]
     for name, figure in figures.items():
         assert set(figure) == {"value", "floor", "ceiling"}, name
@@ -592,28 +615,33 @@ def test_a_perfect_generator_gets_the_figures_of_the_floor(real):
     assert verdict["images"] == {"samples": 400, "test": 400, "train": 1000}
     assert all(sum(shares) == pytest.approx(1) for shares in verdict["classes"].values())
     assert json.loads(json.dumps(verdict)) == verdict
-    assert verdict == judged(images, real, labels=labels, test_labels=real[0][1])
 
 
-def test_each_fault_of_a_generator_shows_in_its_figure(real):
-    train, _ = real[1]
+def test_each_fault_of_a_generator_shows_in_its_figure(real, verdict):
+    train, known = real[1]
     images, labels = glyphs(400, seed=3)
-    fine = judged(images, real, labels=labels)["figures"]
-    assert fine["conditional_accuracy"]["floor"] is None  # the test images' classes were not given
-
-    def figure(name, samples, **options):
-        return judged(samples, real, **options)["figures"][name]["value"]
-
-    lost = images[labels < 5][np.arange(400) % 200]
+    fine = {name: figure["value"] for name, figure in verdict["figures"].items()}
     blurred = sum(np.roll(images, (i, j), axis=(2, 3)) for i in (-1, 0, 1) for j in (-1, 0, 1)) / 9
     typical = np.stack([images[labels == label][0] for label in range(10)])[np.arange(400) % 10]
-    assert figure("smallest_class", lost) < 0.03 < fine["smallest_class"]["value"]
-    assert figure("recall", lost) < 0.7 * fine["recall"]["value"]
-    assert figure("frechet_distance", blurred) > 2 * fine["frechet_distance"]["value"]
-    assert figure("within_class_variance", typical) < 0.1 * fine["within_class_variance"]["value"]
-    assert figure("conditional_accuracy", images, labels=(labels + 1) % 10) < 0.1
-    assert figure("closer_in_pixels", train[:400]) == figure("closer_in_features", train[:400]) == 1
-    assert figure("copies_in_pixels", train[:400]) == 1
+    wrong = (np.arange(400) + 1) % 10
+    copied, soft, alike = (
+        judged(samples, real, labels=wanted)["figures"]
+        for samples, wanted in ((train[known < 5][:400], None), (blurred, labels), (typical, wrong))
+    )
+    assert copied["smallest_class"]["value"] < 0.03 < fine["smallest_class"]
+    assert copied["recall"]["value"] < 0.7 * fine["recall"]
+    assert copied["closer_in_pixels"]["value"] == copied["closer_in_features"]["value"] == 1
+    assert copied["copies_in_pixels"]["value"] == 1
+    assert "conditional_accuracy" not in copied
+    assert soft["frechet_distance"]["value"] > 2 * fine["frechet_distance"]
+    assert soft["conditional_accuracy"]["floor"] is None  # the test images' classes were not given
+    assert alike["within_class_variance"]["value"] < 0.1 * fine["within_class_variance"]
+    assert alike["conditional_accuracy"]["value"] < 0.1
+
+
+def test_a_verdict_repeats(real):
+    images, _ = glyphs(130, seed=3)
+    assert judged(images, real, seed=2) == judged(images, real, seed=2)
 
 
 def test_what_cannot_be_judged_is_refused(real):

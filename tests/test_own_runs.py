@@ -66,9 +66,10 @@ def test_a_system_trains_on_its_own_data_and_is_sampled_and_evaluated(name, else
             assert min(picture.size) > 20
     capsys.readouterr()
     assert main(["evaluate", "run", "--samples", "40"]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     found = json.loads((elsewhere / "run/evaluation/figures.json").read_text())
     assert found["figures"]
+    assert ("samples has 40 rows for 64 features" in err) == kind.generates
     assert all(re.search(rf"^  {re.escape(figure)} +-?[\d.]+$", out, re.MULTILINE) for figure in found["figures"])
     page = (elsewhere / "run/evaluation/page.html").read_text()
     shown = re.findall(r'<img src="([^"]+)"', page)
@@ -98,7 +99,7 @@ def test_points_in_the_plane_are_drawn_and_counted(name, elsewhere, capsys):  # 
 def test_a_label_is_for_those_who_can_be_told(elsewhere, capsys):  # noqa: F811
     small = words({"batch_size": 8} | SMALL["cgan"])
     main(["train", "cgan", "--steps", "1", "--images", "40", "--quiet", "--out", "told", *small])
-    main("train vae --hidden-size 4 --steps 1 --images 40 --quiet --out untold".split() + ["--batch-size", "8"])
+    main([*"train vae --hidden-size 4 --steps 1 --images 40 --quiet --out untold".split(), "--batch-size", "8"])
     capsys.readouterr()
     assert main("sample told --label 3 --n 4 --out threes.png".split()) == 0
     assert main("sample told --n 4 --out turn.png".split()) == 0

@@ -119,16 +119,15 @@ def test_a_unet_keeps_the_size_and_its_whole_input_reaches_its_output(up, depth,
 
 
 def test_what_comes_up_is_laid_beside_what_went_down():
-    """With the bottom silenced, the detail still comes through the skips; with the skips silenced, it does not."""
+    """With nothing coming up, the detail still comes through the skips; with the skips silenced too, it does not."""
     network = UNet(1, 1, width=4, depth=1)
     x = minigen.rand(1, 1, 8, 8)
     other = x.clone()
     other[0, 0, 3, 3] = 2.0
     with minigen.no_grad():
-        merge = network.merge[0][0].weight  # (4, 8, 3, 3): the first four channels are the skip's
-        merge[:, 4:].zero_()
+        network.ups[0][1].weight.zero_()
         assert (network(x) - network(other)).abs().max().item() > 1e-4
-        merge[:, :4].zero_()
+        network.merge[0][0].weight[:, :4].zero_()  # (4, 8, 3, 3): the first four channels are the skip's
         assert (network(x) - network(other)).abs().max().item() == 0
 
 
@@ -364,14 +363,15 @@ def test_espcn_has_the_papers_size(factor):
     assert parameters(models.SuperResolution(super_resolution.Options(factor=factor))) == expected
 
 
-def test_espcn_equals_pytorchs(torch):
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_espcn_equals_pytorchs(activation, torch):
     minigen.manual_seed(1)
-    network = super_resolution.ESPCN(super_resolution.Options(filters1=6, filters2=4))
-    layers = torch.nn
+    network = super_resolution.ESPCN(super_resolution.Options(filters1=6, filters2=4, activation=activation))
+    layers, between = torch.nn, {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}[activation]
+    conv = lambda *sizes, pad: layers.Conv2d(*sizes, padding=pad, padding_mode="replicate")  # noqa: E731
     twin = layers.Sequential(
-        layers.Conv2d(1, 6, 5, padding=2), layers.Tanh(), layers.Conv2d(6, 4, 3, padding=1), layers.Tanh(),
-        layers.Conv2d(4, 9, 3, padding=1), layers.PixelShuffle(3),
-    )  # fmt: skip
+        conv(1, 6, 5, pad=2), between(), conv(6, 4, 3, pad=1), between(), conv(4, 9, 3, pad=1), layers.PixelShuffle(3)
+    )
     values = [torch.tensor(value.numpy()) for value in network.state_dict().values()]
     twin.load_state_dict(dict(zip(twin.state_dict(), values, strict=True)))
     x = minigen.rand(2, 1, 7, 9)
@@ -384,14 +384,11 @@ def test_colour_is_that_of_bicubic_and_only_luma_is_the_networks():
     system = make("super_resolution", (3, 48, 48))
     images = 0.4 + 0.2 * minigen.rand(2, 3, 48, 48)
     with minigen.no_grad():
-        for parameter in system.network.parameters():
-            parameter.copy_(0.02 * parameter)
-        system.network.conv3.bias.fill_(0.5)  # a network that paints all grey: near the images, so nothing is cut off
-    kinds = system.restore(images)
-    small = system.shrink(images)
-    with minigen.no_grad():
-        wanted = system.network(luma(small))
+        system.network.conv3.weight.copy_(0.1 * system.network.conv3.weight)  # so that nothing leaves [0, 1]
+        kinds = system.restore(images)
+        _, wanted = system.enlarge(luma(system.shrink(images)))
     assert np.abs(luma(kinds["network"]).numpy() - wanted.numpy()).max() < 1e-5
+    assert np.abs((wanted - luma(kinds["bicubic"])).numpy()).max() > 1e-3
     difference = (kinds["network"] - kinds["bicubic"]).numpy()
     assert np.abs(difference - difference[:, :1]).max() < 1e-6  # the same in red, green and blue
 
@@ -418,16 +415,17 @@ def test_the_figures_of_super_resolution_leave_the_border_out(monkeypatch):
     """An error in the outermost ``factor`` pixels counts nothing, one further in does."""
     system, images, figures = make("super_resolution", factor=3), minigen.rand(2, 1, 24, 24), []
     for place in (None, 2, 21, 3, 20):
-        monkeypatch.setattr(system.network, "forward", lambda small, place=place: spoilt(images, place))
+        monkeypatch.setattr(system, "enlarge", lambda small, place=place: (luma(images), spoilt(images, place)))
         figures.append(system.evaluate([[images, None]])["psnr"])
     assert figures[0] == figures[1] == figures[2] > max(figures[3:])
 
 
 def test_one_level_too_bright_is_48_decibels(monkeypatch):
     system, images = make("super_resolution"), minigen.rand(3, 1, 24, 24)
-    monkeypatch.setattr(system.network, "forward", lambda small: spoilt(images))
+    monkeypatch.setattr(system, "enlarge", lambda small: (luma(images) + 2 / 255, spoilt(images)))
     figures = system.evaluate([[images, None]])
     assert figures["psnr"] == pytest.approx(20 * math.log10(255), abs=0.01)
+    assert figures["psnr_bicubic"] == pytest.approx(20 * math.log10(255 / 2), abs=0.01)
     assert figures["gain"] == pytest.approx(figures["psnr"] - figures["psnr_bicubic"])
 
 

@@ -30,7 +30,7 @@ class Residual(nn.Module):
 
 class TestNumbers:
     def test_the_generator_of_dcgan(self):
-        result = summary(Generator(64, 3, Options()), (2, 100))
+        result = summary(Generator((3, 64, 64), Options()), (2, 100))
         by_hand = {
             "project": 100 * (4 * 4 * 512),
             "layers.2": (4 * 4) * 512 * 256 * (4 * 4),  # pixels in, channels, kernel
@@ -49,7 +49,7 @@ class TestNumbers:
         assert layer(result, "layers.11").activation_bytes == 2 * 3 * 64 * 64 * 4
 
     def test_the_discriminator_of_dcgan(self):
-        model = Discriminator(64, 3, Options())
+        model = Discriminator((3, 64, 64), Options())
         result = summary(model, (2, 3, 64, 64))
         convolutions = 32**2 * 64 * 3 * 16 + 16**2 * 128 * 64 * 16 + 8**2 * 256 * 128 * 16 + 4**2 * 512 * 256 * 16
         last = 4 * 4 * 512

@@ -55,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
         records = read_log(log) if log.exists() else []
     doctor, looked_at = examine(trainer, records)
     found = doctor.look(trainer.step)
-    found += among_the_digits(trainer, config.data or system.data)
+    if knows_digits(trainer, config.data or system.data):
+        found += missing_digits(trainer)
+        looked_at.append(f"the digits in {JUDGED} samples")
     found += after_a_failure(trainer, records)
     print(f"{system.name} of {folder} after {trainer.step} steps; looked at {', '.join(looked_at)}.")
     for one in found:
@@ -79,9 +81,10 @@ def examine(trainer: Trainer, records: list[dict[str, Any]]) -> tuple[Doctor, li
         doctor.said.clear()
         apart = trainer.step - record["step"]
         seen.append(f"weights and samples {apart} steps apart" + " (too few to be compared)" * (apart < APART))
+    trainer.restore()
     with random_state_of(0), doctor.watching():
         trainer.system.train()
-        trainer.system.training_step(next(rest_of(trainer)))
+        first_bad_function(trainer.system, islice(rest_of(trainer), 1))
     trainer.restore()
     seen.append("one training step")
     if trainer.step < PATIENCE:
@@ -89,11 +92,14 @@ def examine(trainer: Trainer, records: list[dict[str, Any]]) -> tuple[Doctor, li
     return doctor, seen
 
 
-def among_the_digits(trainer: Trainer, data: str) -> list[Finding]:
-    """Let the course classifier say which digits are not drawn, where digits were learned, and for long enough."""
+def knows_digits(trainer: Trainer, data: str) -> bool:
+    """Say whether the system has learned to draw digits for long enough."""
+    return trainer.system.generates and data in DIGITS and trainer.step >= PATIENCE
+
+
+def missing_digits(trainer: Trainer) -> list[Finding]:
+    """Let the course classifier say which digits are hardly ever drawn."""
     system, dataset = trainer.system, trainer.loader.dataset
-    if not system.generates or len(system.shape) == 1 or data not in DIGITS or trainer.step < PATIENCE:
-        return []
     with random_state_of(0):
         drawn = as_judged(draw_samples(system, JUDGED).cpu(), type(system))
     found = missing_classes(course_classifier().probabilities(drawn).argmax(1), dataset.targets, dataset.classes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
     with user_input():
         config = read_config(folder)
         if "data" in arguments:
-            config = dataclasses.replace(config, data=arguments.data)
-        found = evaluate_run(folder, config, arguments.samples)
+            config = dataclasses.replace(config, test_data=arguments.data)
+        with warnings.catch_warnings(record=True) as caught:  # of too few samples, which the figures still show
+            warnings.simplefilter("always")
+            found = evaluate_run(folder, config, arguments.samples)
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        print(f"minigen: {message}", file=sys.stderr)
     own, judged = rows(found)
     print(f"{found['system']} of {folder}, on {found['test_images']} test images of {found['data']}:")
     for name, value in own:

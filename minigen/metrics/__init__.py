@@ -20,6 +20,7 @@ from minigen.metrics.neighbours import (
     compare_distances,
     density_coverage,
     memorisation,
+    nearest_distances,
     nearest_neighbours,
     precision_recall,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "mixture_log_density",
     "mode_coverage",
     "mutual_information_gap",
+    "nearest_distances",
     "nearest_neighbours",
     "negative_elbo",
     "optimal_discriminator",

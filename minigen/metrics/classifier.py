@@ -6,10 +6,20 @@ it is trained by minigen itself, and it comes with the package.  It was made and
 by it; figures that were taken with different weights cannot be compared, so the file's name holds the beginning of its
 sha256, and the whole is checked on loading.
 
-RECORD
+`python -m benchmarks.course_classifier` made it, in ten epochs over the 60,000 training digits of MNIST and 20,000
+drawn ones, shifted by up to two pixels; the JSON file beside the weights is the record.  On images not seen before:
 
-What it is not: a judge of anything else than white digits on black.  Of a shoe it says a digit, and often with
-confidence.
+=================  ========  ===================  =================  =============================
+test images        accuracy  mean confidence      at least 0.9 sure  expected calibration error
+=================  ========  ===================  =================  =============================
+MNIST, 10,000      99.38 %   0.995                98.65 %            0.0018
+glyphs, 10,000     99.91 %   0.998                99.59 %            0.0008
+uniform noise      -         0.954                88.80 %            -
+=================  ========  ===================  =================  =============================
+
+What it is not: a judge of anything else than white digits on black.  Of uniform noise, too, it names a digit, and is
+sure of it; so its confidence means something only for images that are near to digits by the Fréchet distance.  Some 20
+of the 64 features are 0 for all digits, and take no part in their distances.
 
 References
 ----------
@@ -37,7 +47,7 @@ SIZE = 28  # pixels
 FEATURES = 64
 BATCH = 500  # images at once: some 30 MB of activations
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601, section 2.5.1)
-SHA256 = ""
+SHA256 = "cdb3e4d52fb4d1d2ef61d5c8a5403d1d70580c73da3ba3c053f98a579d84450c"
 
 
 def weights_path(sha256: str) -> Path:
@@ -46,7 +56,7 @@ def weights_path(sha256: str) -> Path:
 
 
 class Network(nn.Module):
-    """Three convolutions, each followed by pooling, and two linear layers: 61,066 weights."""
+    """Three convolutions, each followed by pooling, and two linear layers: 61,130 weights."""
 
     def __init__(self) -> None:
         super().__init__()

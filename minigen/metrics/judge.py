@@ -14,7 +14,7 @@ from minigen.functional.arguments import check_integer
 from minigen.metrics.arguments import CLASSES, as_array, check_labels
 from minigen.metrics.classifier import SHA256, course_classifier, weights_path
 from minigen.metrics.distances import frechet_distance, kernel_distance
-from minigen.metrics.neighbours import compare_distances, density_coverage, nearest_neighbours, precision_recall
+from minigen.metrics.neighbours import compare_distances, density_coverage, nearest_distances, precision_recall
 from minigen.metrics.verdicts import (
     class_histogram,
     conditional_accuracy,
@@ -93,18 +93,21 @@ def judge_generator(
     (1.0, True)
     """
     owner = "judge_generator"
-    count, draw = check_integer(owner, "neighbours", neighbours), np.random.default_rng(seed)
-    drawn, test, train = (
-        _examined(owner, name, images)
-        for name, images in (("samples", samples), ("test_images", test_images), ("train_images", train_images))
-    )
-    noise = _examined(owner, "noise", draw.random(drawn.images.shape, dtype=np.float32))
+    count = check_integer(owner, "neighbours", neighbours)
+    draw = np.random.default_rng(check_integer(owner, "seed", seed, low=0))
+    given = {"samples": samples, "test_images": test_images, "train_images": train_images}
+    arrays = {name: _many(owner, name, images) for name, images in given.items()}
+    if labels is not None:
+        labels = check_labels(owner, "labels", labels, CLASSES, len(arrays["samples"]))
+    if test_labels is not None:
+        test_labels = check_labels(owner, "test_labels", test_labels, CLASSES, len(arrays["test_images"]))
+    drawn, test, train = (_examined(images) for images in arrays.values())
+    noise = _examined(draw.random(drawn.images.shape, dtype=np.float32))
     columns = {"value": drawn, "floor": _part(train, len(drawn.images), draw), "ceiling": noise}
     found = {name: _figures(seen, test) for name, seen in columns.items()}
     if labels is not None:
-        wanted = check_labels(owner, "labels", labels, CLASSES, len(drawn.images))
         for name, seen in (("value", drawn), ("ceiling", noise)):
-            found[name]["conditional_accuracy"] = conditional_accuracy(seen.probabilities, wanted)
+            found[name]["conditional_accuracy"] = conditional_accuracy(seen.probabilities, labels)
         if test_labels is not None:
             found["floor"]["conditional_accuracy"] = conditional_accuracy(test.probabilities, test_labels)
     for name, copying in _copying(drawn, test, train, noise, count, draw).items():
@@ -119,16 +122,21 @@ def judge_generator(
     }
 
 
-def _examined(owner: str, name: str, images: Any) -> _Seen:
-    """Show images to the classifier."""
+def _many(owner: str, name: str, images: Any) -> np.ndarray:
+    """Return images as an array, if there are enough of them."""
     array = as_array(owner, name, images)
     if array.ndim == 4 and len(array) < LEAST:
         raise ValueError(f"{owner}: {len(array)} {name} are too few for any figure; at least {LEAST} are needed")
-    return _Seen(array, *course_classifier().examine(array))
+    return array
+
+
+def _examined(images: np.ndarray) -> _Seen:
+    """Show images to the classifier."""
+    return _Seen(images, *course_classifier().examine(images))
 
 
 def _part(seen: _Seen, count: int, draw: np.random.Generator) -> _Seen:
-    """Return ``count`` images at random, or all; the order of a data set is not random (MNIST's test set is easier)."""
+    """Return ``count`` images at random, or all: the first ones may differ (MNIST's come from another source)."""
     rows = draw.permutation(len(seen.images))[:count]
     return _Seen(*(array[rows] for array in seen))
 
@@ -155,15 +163,17 @@ def _copying(
     """Compare distances from the training images; one half of the test images is measured against the other."""
     held_out = _part(test, 2 * count, draw)
     half = len(held_out.images) // 2
-    kinds = {"value": _part(drawn, count, draw), "floor": _Seen(*(x[:half] for x in held_out)), "ceiling": noise}
-    found: dict[str, dict[str, float]] = {name: {} for name in kinds}
+    kinds = {"value": _part(drawn, count, draw), "floor": _Seen(*(x[:half] for x in held_out))}
+    kinds |= {"ceiling": _part(noise, count, draw), "other half": _Seen(*(x[half:] for x in held_out))}
+    ends = np.cumsum([len(seen.images) for seen in kinds.values()])[:-1]
+    found: dict[str, dict[str, float]] = {name: {} for name in ("value", "floor", "ceiling")}
     for space in ("features", "pixels"):
-        known, other, *asked = (
+        known, *asked = (
             seen.features if space == "features" else seen.images.reshape(len(seen.images), -1)  # (N, 784)
-            for seen in (train, _Seen(*(x[half:] for x in held_out)), *kinds.values())
+            for seen in (train, *kinds.values())
         )
-        theirs = nearest_neighbours(other, known)[0][:, 0]
-        for name, queries in zip(kinds, asked, strict=True):
-            result = compare_distances(nearest_neighbours(queries[:count], known)[0][:, 0], theirs)
+        *ours, theirs = np.split(nearest_distances(np.concatenate(asked), known), ends)
+        for name, distances in zip(found, ours, strict=True):
+            result = compare_distances(distances, theirs)
             found[name] |= {f"closer_in_{space}": result.closer, f"copies_in_{space}": result.copies}
     return found

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigen.functional.arguments import check_integer
-from minigen.metrics.arguments import check_numbers, check_two_sets
+from minigen.metrics.arguments import as_array, check_numbers, check_two_sets
 
 BLOCK_BYTES = 16 * 2**20  # of distances at a time
+REFERENCE_ROWS = 10_000  # of training images at a time: 60 MB of digits
 
 
 class PrecisionRecall(NamedTuple):
@@ -172,6 +173,28 @@ def nearest_neighbours(queries: Any, reference: Any, k: int = 1) -> tuple[np.nda
     return distances, indices
 
 
+def nearest_distances(queries: Any, reference: Any) -> np.ndarray:
+    """Return how far each query is from the nearest row of a set, which may be large: it is taken in parts.
+
+    Parameters
+    ----------
+    queries, reference : array or Tensor (N, D), (M, D)
+        Features; or images, flattened.
+
+    Returns
+    -------
+    float64 array (N,)
+
+    Examples
+    --------
+    >>> nearest_distances([[0.0, 0.0], [1.0, 1.0]], [[3.0, 4.0], [1.0, 0.0]])
+    array([1., 1.])
+    """
+    known = as_array("nearest_distances", "reference", reference)
+    parts = [known[i : i + REFERENCE_ROWS] for i in range(0, max(1, len(known)), REFERENCE_ROWS)]
+    return np.min([nearest_neighbours(queries, part)[0][:, 0] for part in parts], axis=0)
+
+
 class Memorisation(NamedTuple):
     """Whether samples lie nearer to the training images than new real images do.
 
@@ -230,10 +253,7 @@ def memorisation(samples: Any, test: Any, train: Any) -> Memorisation:
     >>> memorisation(train, test, train).closer, 0.4 < memorisation(new, test, train).closer < 0.6
     (1.0, True)
     """
-    owner = "memorisation"
-    drawn, seen = check_two_sets(owner, samples=samples, train=train)
-    held_out, _ = check_two_sets(owner, test=test, train=seen[:1])
-    return compare_distances(*(nearest_neighbours(queries, seen)[0][:, 0] for queries in (drawn, held_out)))
+    return compare_distances(nearest_distances(samples, train), nearest_distances(test, train))
 
 
 def compare_distances(samples: Any, test: Any) -> Memorisation:

@@ -84,6 +84,7 @@ class BetaVAE(vae.VAE):
     name = "beta_vae"
     summary = "VAE with a price on what z says (Higgins et al. 2017)"
     Options = Options
+    data = "shapes"
 
     def __init__(self, options: Any = None, *, shape: Shape = (1, 28, 28), classes: int = 10) -> None:
         super().__init__(options, shape=shape, classes=classes)

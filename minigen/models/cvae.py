@@ -24,7 +24,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
 from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal, wanted_labels
@@ -38,11 +37,27 @@ class Options:
 
     batch_size: int = option(128, "images a step (pytorch/examples)")
     hidden_size: int = option(400, "units of the hidden layer in encoder and decoder (pytorch/examples)")
-    latent_size: int = option(20, "length Z of what differs within a class (pytorch/examples)")
+    latent_size: int = option(
+        8, "length Z of what differs within a class (ours: with more, drawn digits get less legible)"
+    )
+    label_std: float = option(3.0, "standard deviation of a class's first weights (ours; see `label_layer`)")
     lr: float = option(1e-3, "Adam's step size (pytorch/examples)")
 
 
 # ------------------------------------------------------------------------------------------------ networks
+
+
+def label_layer(classes: int, options: Options) -> nn.Linear:
+    """Return the layer from a one-hot class (N, K) to the hidden units.
+
+    Its weights begin much larger than those of other layers, so that each class has hidden units of its own from the
+    first step on.  From small ones the autoencoder finds out sooner what z is good for, puts the class into it, and
+    hardly listens to the class that it is told: of MNIST's digits, after five epochs every second one drawn was another
+    than the one asked for.
+    """
+    layer = nn.Linear(classes, options.hidden_size, bias=False)
+    nn.init.normal_(layer.weight, std=options.label_std)
+    return layer
 
 
 class Encoder(nn.Module):
@@ -50,13 +65,14 @@ class Encoder(nn.Module):
 
     def __init__(self, shape: Shape, classes: int, options: Options) -> None:
         super().__init__()
-        self.hidden = nn.Linear(math.prod(shape) + classes, options.hidden_size)
+        self.pixels = nn.Linear(math.prod(shape), options.hidden_size)
+        self.label = label_layer(classes, options)
         self.mu = nn.Linear(options.hidden_size, options.latent_size)
         self.logvar = nn.Linear(options.hidden_size, options.latent_size)
 
     def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return mu and log(sigma**2), (N, Z) each."""
-        hidden = self.hidden(minigen.cat([x.flatten(1), y], dim=1)).relu()  # (N, 784 + K) -> (N, 400)
+        hidden = (self.pixels(x.flatten(1)) + self.label(y)).relu()  # (N, 784) and (N, K) -> (N, 400)
         return self.mu(hidden), self.logvar(hidden)
 
 
@@ -66,12 +82,13 @@ class Decoder(nn.Module):
     def __init__(self, shape: Shape, classes: int, options: Options) -> None:
         super().__init__()
         self.shape = shape
-        self.hidden = nn.Linear(options.latent_size + classes, options.hidden_size)
+        self.latents = nn.Linear(options.latent_size, options.hidden_size)
+        self.label = label_layer(classes, options)
         self.pixels = nn.Linear(options.hidden_size, math.prod(shape))
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """Return logits (N, C, H, W)."""
-        hidden = self.hidden(minigen.cat([z, y], dim=1)).relu()  # (N, 20 + K) -> (N, 400)
+        hidden = (self.latents(z) + self.label(y)).relu()  # (N, 8) and (N, K) -> (N, 400)
         return self.pixels(hidden).reshape(-1, *self.shape)  # (N, 784) -> (N, C, H, W)
 
 

@@ -19,7 +19,11 @@ Deviations
   blurs with a Gaussian before it takes every r-th pixel (section 3.1).
 - Adam with a step size that falls steadily; the paper lowers it from 0.01 to 0.0001 when the loss no longer falls, with
   a tenth of it in the last layer (section 3.2).
-- Images are padded with zeros in each convolution, so that no border is lost.
+- The network computes what is to be added to bicubic interpolation, not the whole image, and has ReLU by default in the
+  place of tanh.  With tanh it stayed within 0.01 dB of the best linear filter for 10,000 steps; with ReLU it left it
+  behind after 1,500.  (Trained for long, the paper finds, tanh is a little better.)
+- At the edges the image is continued by copies of its last pixels, so that no border is lost; the paper does not say
+  what it does.
 """
 
 from __future__ import annotations
@@ -44,10 +48,11 @@ class Options:
 
     batch_size: int = option(16, "pieces a step")
     factor: int = option(3, "r, how many times larger images become (section 3: 3)", least=2)
+    activation: str = option("relu", "what follows the first two convolutions (paper: tanh)", choices=("relu", "tanh"))
     filters1: int = option(64, "n1, filters of the first convolution, 5 x 5 (section 3.2)")
     filters2: int = option(32, "n2, filters of the second convolution, 3 x 3 (section 3.2)")
-    lr: float = option(1e-3, "Adam's step size in the first step (Kingma and Ba 2015, algorithm 1)")
-    decay_steps: int = option(10_000, "steps within which it falls to a tenth; 0: never", least=0)
+    lr: float = option(2e-3, "Adam's step size in the first step (chosen on pictures held out)")
+    decay_steps: int = option(5000, "steps within which it falls to a tenth; 0: never", least=0)
 
 
 # -------------------------------------------------------------------------------------- making images smaller
@@ -62,8 +67,8 @@ def bicubic_matrix(old: int, new: int) -> Tensor:
 
     Examples
     --------
-    >>> [round(weight, 3) for weight in bicubic_matrix(4, 8)[3].tolist()]  # between pixels 1 and 2, nearer to 1
-    [-0.023, 0.227, 0.867, -0.07]
+    >>> [round(weight, 3) for weight in bicubic_matrix(4, 8)[3].tolist()]  # its place is 1.25
+    [-0.07, 0.867, 0.227, -0.023]
     """
     matrix = [[0.0] * old for _ in range(new)]
     stretch = max(1.0, old / new)
@@ -96,19 +101,20 @@ def resize(images: Tensor, height: int, width: int) -> Tensor:
 
 
 class ESPCN(nn.Module):
-    """Small luma images (N, 1, h, w) to large ones (N, 1, h * r, w * r); both in [16/255, 235/255]."""
+    """Small luma images (N, 1, h, w) to what their bicubic enlargements (N, 1, h * r, w * r) lack."""
 
     def __init__(self, options: Options) -> None:
         super().__init__()
         n1, n2, self.factor = options.filters1, options.filters2, options.factor
-        self.conv1 = nn.Conv2d(1, n1, kernel_size=5, padding=2)
-        self.conv2 = nn.Conv2d(n1, n2, kernel_size=3, padding=1)
-        self.conv3 = nn.Conv2d(n2, self.factor**2, kernel_size=3, padding=1)
+        self.conv1 = nn.Conv2d(1, n1, kernel_size=5, padding=2, padding_mode="replicate")
+        self.conv2 = nn.Conv2d(n1, n2, kernel_size=3, padding=1, padding_mode="replicate")
+        self.conv3 = nn.Conv2d(n2, self.factor**2, kernel_size=3, padding=1, padding_mode="replicate")
+        self.activation = nn.Tanh() if options.activation == "tanh" else nn.ReLU()
 
     def forward(self, small: Tensor) -> Tensor:
         """Return (N, 1, h * r, w * r)."""
-        x = self.conv1(small).tanh()  # (N, 1, h, w) -> (N, 64, h, w)
-        x = self.conv2(x).tanh()  # (N, 32, h, w)
+        x = self.activation(self.conv1(small))  # (N, 1, h, w) -> (N, 64, h, w)
+        x = self.activation(self.conv2(x))  # (N, 32, h, w)
         x = self.conv3(x)  # (N, 9, h, w)
         return F.pixel_shuffle(x, self.factor)  # (N, 9, h, w) -> (N, 1, 3h, 3w)
 
@@ -169,10 +175,17 @@ class SuperResolution(System):
         """Return images (N, C, H / r, W / r) as the network is given them."""
         return resize(images, images.shape[2] // self.options.factor, images.shape[3] // self.options.factor)
 
+    def enlarge(self, small: Tensor) -> tuple[Tensor, Tensor]:
+        """Return luma images (N, 1, h, w) r times larger: by bicubic interpolation, and by the network on top of it."""
+        factor = self.options.factor
+        bicubic = resize(small, factor * small.shape[2], factor * small.shape[3])
+        return bicubic, bicubic + self.network(small)
+
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step down the gradient of the loss on one batch of images (N, C, H, W)."""
         original = luma(self.cut(images_of(batch)))  # (N, 3, H, W) -> (N, 1, H, W)
-        loss = reconstruction_loss(self.network(self.shrink(original)), original)
+        _, enlarged = self.enlarge(self.shrink(original))
+        loss = reconstruction_loss(enlarged, original)
         optimizer = self.optimizers["network"]
         optimizer.zero_grad()
         loss.backward()
@@ -183,14 +196,13 @@ class SuperResolution(System):
     def restore(self, images: Tensor) -> dict[str, Tensor]:
         """Return images (N, C, H, W), cut to a multiple of the factor, made small and large again.
 
-        Replacing Y and leaving Cb and Cr as they are adds the same to red, green and blue: 255 / 219 of what Y gained.
+        To add to Y and leave Cb and Cr as they are is to add the same to red, green and blue: 255 / 219 of it.
         """
         original = self.cut(images)
         small = self.shrink(original)
         bicubic = resize(small, *original.shape[2:])
         with evaluating(self.network):
-            gained = self.network(luma(small)) - luma(bicubic)  # (N, 1, H, W)
-        network = bicubic + 255 / 219 * gained
+            network = bicubic + 255 / 219 * self.network(luma(small))
         return {"bicubic": bicubic.clamp(0, 1), "network": network.clamp(0, 1), "original": original}
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
@@ -203,14 +215,10 @@ class SuperResolution(System):
         with evaluating(self.network):
             for batch in loader:
                 original = luma(self.cut(images_of(batch).to(self.device)))
-                small = self.shrink(original)
-                made = {"psnr_bicubic": resize(small, *original.shape[2:]), "psnr": self.network(small)}
-                inner = slice(border, -border)
-                figures = {
-                    name: psnr(levels(y)[:, :, inner, inner], levels(original)[:, :, inner, inner], 255).mean()
-                    for name, y in made.items()
-                }
-                mean.add(len(original), **figures, gain=figures["psnr"] - figures["psnr_bicubic"])
+                images = (original, *self.enlarge(self.shrink(original)))
+                wanted, bicubic, enlarged = (levels(y)[:, :, border:-border, border:-border] for y in images)
+                figures = [psnr(y, wanted, 255).mean() for y in (bicubic, enlarged)]
+                mean.add(len(original), psnr_bicubic=figures[0], psnr=figures[1], gain=figures[1] - figures[0])
         return mean.result()
 
 

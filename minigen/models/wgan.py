@@ -16,8 +16,8 @@ Deviations
 - z is drawn from N(0, 1) for G as in the authors' program; there, the critic also does 100 steps for each of the
   first 25 steps of G, which the paper does not ask for, nor do we.
 - Clipped weights bound the slope by some constant K that nobody knows, so the figure ``K*w1`` is a multiple of W1.
-- For points in the plane, both networks have three hidden layers with ReLU, like those of Gulrajani et al. (2017,
-  section 4) for such data.
+- For points in the plane, both networks have three hidden layers with ReLU, and see lengths in units of 2.828, the
+  standard deviation of a coordinate of the 25 Gaussians, as in the program of Gulrajani et al. (2017) for such data.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class Options:
     generator_width: int = option(64, "channels of the generator's last hidden layer (the authors' program)")
     discriminator_width: int = option(64, "channels of the critic's first layer (the authors' program)")
     hidden_size: int = option(128, "for points: units of each hidden layer (Gulrajani et al. 2017's program: 512)")
+    spread: float = option(2.828, "for points: the unit of length in the networks (Gulrajani's program)", least=1e-6)
     leaky_slope: float = option(0.2, "slope of the critic's LeakyReLU below 0 (Radford et al. 2016, section 4)")
     init_std: float = option(0.02, "for images: standard deviation of the initial weights (the authors' program)")
     ema: float = option(0.0, "decay of the moving average of G that draws the samples; 0: without, 0.999 is usual")
@@ -77,23 +78,52 @@ def dense_network(inputs: int, hidden: int, outputs: int, bias: bool = True) -> 
     )
 
 
+class PointGenerator(nn.Module):
+    """Noise (N, Z) to points (N, 2) in the plane: ``spread`` times what the dense network says."""
+
+    def __init__(self, options: Any) -> None:
+        super().__init__()
+        self.spread = options.spread
+        self.layers = dense_network(options.latent_size, options.hidden_size, 2)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return points (N, 2)."""
+        return self.spread * self.layers(z)  # (N, Z) -> (N, 2)
+
+
+class PointCritic(nn.Module):
+    """Points (N, 2) to scores (N,).
+
+    Length is measured in units of ``spread`` on the way in, and back in those of the data on the way out: so the
+    network works with numbers near 1, and the slope of the scores is its own.
+    """
+
+    def __init__(self, options: Any) -> None:
+        super().__init__()
+        self.spread = options.spread
+        self.layers = dense_network(2, options.hidden_size, 1, bias=False)  # a bias would cancel in the objective
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores (N,)."""
+        return self.spread * self.layers(x / self.spread).flatten()  # (N, 2) -> (N, 1) -> (N,)
+
+
 def make_generator(shape: Shape, options: Any) -> nn.Module:
     """Return the network from noise (N, Z) to images (N, C, H, W), DCGAN's; or to points (N, 2)."""
     if len(shape) == 1:
-        return dense_network(options.latent_size, options.hidden_size, 2)
+        return PointGenerator(options)
     generator = Generator(shape, options)
     initialise(generator, options.init_std)
     return generator
 
 
 def make_critic(shape: Shape, options: Options) -> nn.Module:
-    """Return the network from images to scores (N,), DCGAN's discriminator; or from points to scores (N, 1).
+    """Return the network from images (N, C, H, W), or points (N, 2), to scores (N,).
 
-    A logit may be any number, so a network that ends in logits ends in scores.  The last layer has no bias: it would
-    be added to the scores of real and of drawn samples alike, and the objective is their difference.
+    For images it is DCGAN's discriminator: a logit may be any number, so a network that ends in logits ends in scores.
     """
     if len(shape) == 1:
-        return dense_network(2, options.hidden_size, 1, bias=False)
+        return PointCritic(options)
     critic = Discriminator(shape, options)
     initialise(critic, options.init_std)
     return critic

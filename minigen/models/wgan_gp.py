@@ -14,7 +14,8 @@ Deviations
 - For images the generator is DCGAN's, with its batch norm, and 4 x 4 kernels; the authors' program for MNIST has 5 x 5
   kernels, and no batch norm in G either.
 - For points the networks have 128 hidden units and a step size of 5e-4; the authors' program for toy data has 512 and
-  1e-4, and divides the points of the 25 Gaussians by 2.828.
+  1e-4. That program divides the points of the 25 Gaussians by 2.828; here the networks do, and all figures are in the
+  units of the data.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from minigen.models.dcgan import doublings
 from minigen.models.objectives import wasserstein_critic_loss, wasserstein_generator_loss
 from minigen.models.penalties import gradient_penalty
 from minigen.models.system import Mean, Shape, System, evaluating, images_of, option, standard_normal
-from minigen.models.wgan import dense_network, make_generator, steps_of
+from minigen.models.wgan import PointCritic, make_generator, steps_of
 from minigen.optim import Adam
 
 
@@ -41,7 +42,7 @@ class Options:
 
     batch_size: int = option(64, "images a step of the critic (the authors' program for 64x64)")
     n_critic: int = option(5, "steps of the critic for one of the generator (algorithm 1)")
-    penalty_weight: float = option(0.0, "weight of the penalty; 0: 10 (algorithm 1), for points 0.1 (their program)")
+    penalty_weight: float = option(0.0, "weight of the penalty; 0: 10 (algorithm 1), for points 0.283 (0.1 * 2.828)")
     lr: float = option(0.0, "Adam's step size; 0: 1e-4 (algorithm 1: alpha), for points 5e-4")
     beta1: float = option(0.5, "Adam's momentum (the authors' program; algorithm 1 in its last version: 0)")
     beta2: float = option(0.9, "Adam's decay of the squared gradient (algorithm 1)")
@@ -49,6 +50,7 @@ class Options:
     generator_width: int = option(64, "channels of the generator's last hidden layer (the authors' program)")
     discriminator_width: int = option(64, "channels of the critic's first layer (the authors' program)")
     hidden_size: int = option(128, "for points: units of each of the three hidden layers (the authors' program: 512)")
+    spread: float = option(2.828, "for points: the unit of length in the networks (the authors' program)", least=1e-6)
     critic_norm: str = option("none", "normalisation in the critic (section 4)", choices=("none", "layer"))
     leaky_slope: float = option(0.2, "slope of the critic's LeakyReLU below 0 (the authors' program)")
     init_std: float = option(0.02, "for images: standard deviation of G's initial weights (Radford et al. 2016)")
@@ -56,7 +58,8 @@ class Options:
 
 
 FOR_IMAGES: dict[str, Any] = {"penalty_weight": 10.0, "lr": 1e-4, "latent_size": 128}
-FOR_POINTS: dict[str, Any] = {"penalty_weight": 0.1, "lr": 5e-4, "latent_size": 2}
+# The authors' program for toy data has 0.1 where lengths, and with them W1, are 2.828 times smaller: 0.1 * 2.828.
+FOR_POINTS: dict[str, Any] = {"penalty_weight": 0.283, "lr": 5e-4, "latent_size": 2}
 
 
 def suited_to(shape: Shape, options: Options) -> Options:
@@ -65,7 +68,7 @@ def suited_to(shape: Shape, options: Options) -> Options:
     Examples
     --------
     >>> suited_to((2,), Options(latent_size=8)).penalty_weight, suited_to((2,), Options(latent_size=8)).latent_size
-    (0.1, 8)
+    (0.283, 8)
     """
     suited = FOR_POINTS if len(shape) == 1 else FOR_IMAGES
     return dataclasses.replace(options, **{name: value for name, value in suited.items() if not getattr(options, name)})
@@ -146,7 +149,7 @@ class WGANGP(System):
         self.options = options = suited_to(self.shape, self.options)
         self.generator = make_generator(self.shape, options)
         points = len(self.shape) == 1
-        self.critic = dense_network(2, options.hidden_size, 1, bias=False) if points else Critic(self.shape, options)
+        self.critic = PointCritic(options) if points else Critic(self.shape, options)
         self.average = moving_average(self.generator, options.ema)
         betas = (options.beta1, options.beta2)
         self.optimizers = {

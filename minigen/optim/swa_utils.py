@@ -53,7 +53,7 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAverage:
     >>> average = minigen.tensor([1.0])
     >>> get_ema_multi_avg_fn(0.9)([average], [minigen.tensor([2.0])], minigen.tensor(1))
     >>> average
-    tensor([1.1000])
+    tensor([1.1])
     """
     if not 0.0 <= decay <= 1.0:
         raise ValueError(f"get_ema_multi_avg_fn: decay must be in [0, 1], not {decay}; 0.999 is usual")

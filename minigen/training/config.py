@@ -123,8 +123,12 @@ def build(config: Config) -> tuple[System, DataLoader, DataLoader | None]:
     if isinstance(train_set, ImageFolder) and config.test_data is None:
         return system, loader, None
     test_set = load_samples(config, kind, train=False, shape=sample_shape(train_set))
-    one_by_one = isinstance(test_set, WholePictures)
-    return system, loader, DataLoader(test_set, batch_size=1 if one_by_one else EVALUATION_BATCH)
+    return system, loader, evaluation_loader(test_set)
+
+
+def evaluation_loader(samples: Any) -> DataLoader:
+    """Return the loader for `System.evaluate`: large batches, or whole pictures one by one, as their sizes differ."""
+    return DataLoader(samples, batch_size=1 if isinstance(samples, WholePictures) else EVALUATION_BATCH)
 
 
 def sample_shape(samples: Any) -> tuple[int, ...]:

@@ -17,6 +17,8 @@ Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville, Improved Training of Wasserstei
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -274,7 +276,7 @@ def posterior_collapse(mu: np.ndarray, logvar: np.ndarray) -> Finding | None:
     """
     if not np.isfinite(mu).all():
         return None  # another finding
-    active = active_units(mu).count
+    active = active_units(mu).active
     if active > ACTIVE_SHARE * mu.shape[1]:
         return None
     mu, logvar = mu.astype(np.float64), logvar.astype(np.float64)
@@ -396,7 +398,8 @@ def first_bad_function(system: System, batches: Iterable[Any]) -> str | None:
     Returns
     -------
     str or None
-        What `minigen.autograd.detect_anomaly` says; None if nothing of that kind happens.
+        What `minigen.autograd.detect_anomaly` says, and on which line of the system's file it happened; None if nothing
+        of that kind does.
     """
     try:
         with detect_anomaly():
@@ -405,25 +408,47 @@ def first_bad_function(system: System, batches: Iterable[Any]) -> str | None:
     except RuntimeError as error:
         if not str(error).startswith("detect_anomaly: "):
             raise
-        return " ".join(str(error).removeprefix("detect_anomaly: ").split())
+        what, *details = str(error).removeprefix("detect_anomaly: ").splitlines()
+        return "; ".join([what, *place_of(error, type(system)), *(d.strip() for d in details if "File" not in d)])
     return None
 
 
+def place_of(error: RuntimeError, kind: type[System]) -> list[str]:
+    """Return the line of a system's own file on which an anomaly was made: one that it names, else that of the call."""
+    file = kind.training_step.__code__.co_filename
+    named = [line.partition(f"File {file!r}, ")[2] for line in str(error).splitlines()]
+    called = [f"line {f.lineno}: {f.line}" for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    return [f"{os.path.basename(file)}, {line}" for line in [*called[-1:], *filter(None, named)][-1:]]
+
+
+def is_about_nan(error: ValueError) -> bool:
+    """Say whether an error is that of a loss that was given a NaN (on the host, losses look)."""
+    return "is NaN at" in str(error)
+
+
 def not_finite(failure: str, culprit: str | None) -> Finding:
-    """A loss that became NaN or infinite.
+    """A number that became NaN or infinite.
 
     Parameters
     ----------
     failure : str
-        What the log says.
+        Which, and when.
     culprit : str or None
         What `first_bad_function` found.
     """
     return finding(
         "NaN",
         f"{failure}; {culprit or 'gone through again from the last checkpoint, it did not happen'}",
-        "Look at that line; a smaller step size (lr) is the first remedy.",
+        "Look at that function's argument; a smaller step size (lr) is the first remedy.",
     )
+
+
+def broken_weights(weights: Mapping[str, Mapping[str, np.ndarray]]) -> Finding | None:
+    """Parameters that are no numbers any more; ``weights`` are those of `weights_of_players`."""
+    broken = [name for own in weights.values() for name, array in own.items() if not np.isfinite(array).all()]
+    if not broken:
+        return None
+    return not_finite(f"{broken[0]} holds NaN or infinity", "minigen doctor RUN looks for the function that made it")
 
 
 # --------------------------------------------------------------------------------------------------- all of it
@@ -499,28 +524,36 @@ class Doctor:
 
         On a GPU this waits for the device.  Random numbers go on afterwards as if none had been drawn.
         """
-        with random_state_of(0):
-            now, latents = self.take_in(step), self.latents() if step >= PATIENCE else None
+        weights = weights_of_players(self.system)
         found = [
             exploding_loss(self.records, len(self.system.optimizers)),
             discriminator_won(self.records),
             checkerboard(self.system),
             batch_norm_in_critic(self.spy.batch_norms),
-            latents,
+            broken_weights(weights),
         ]
-        if len(self.system.shape) == 3 and (self.system.generates or self.system.restores):
-            found.append(data_range(self.real.numpy(), self.system.value_range, now.activation))
-        if self.before is None or step - self.before.step >= APART:
-            if self.before is not None:
-                found += self.compare(self.before, now, latents is not None)
-            self.before = now
+        if found[-1] is None:  # else there is nothing else to be seen
+            with random_state_of(0):
+                found += self.samples(Look(step, weights))
         new = {one.name: one for one in found if one is not None and one.name not in self.said}
         self.said |= set(new)
         return list(new.values())
 
-    def take_in(self, step: int) -> Look:
-        """Copy the weights, draw samples, and note how far they are from each other, and which function made them."""
-        now = Look(step, weights_of_players(self.system))
+    def samples(self, now: Look) -> list[Finding | None]:
+        """Draw samples, ask the encoder, and compare with the last look that is long enough ago."""
+        latents = self.latents() if now.step >= PATIENCE else None
+        found = [latents]
+        self.draw(now)
+        if len(self.system.shape) == 3 and (self.system.generates or self.system.restores):
+            found.append(data_range(self.real.numpy(), self.system.value_range, now.activation))
+        if self.before is None or now.step - self.before.step >= APART:
+            if self.before is not None:
+                found += self.compare(self.before, now, latents is not None)
+            self.before = now
+        return found
+
+    def draw(self, now: Look) -> None:
+        """Draw samples, and note how far they are from each other, and which function made them."""
         if self.system.generates:
             real, label, last = self.real.numpy(), None, _LastFunction()
             if self.system.conditional:  # a generator that ignores its noise still draws different classes
@@ -531,7 +564,6 @@ class Doctor:
                 drawn = draw_samples(self.system, len(self.real), label=label)
             now.activation = last.name
             now.spread = mean_distance(drawn.cpu().numpy()) / max(mean_distance(real), 1e-12)
-        return now
 
     def compare(self, before: Look, now: Look, explained: bool) -> list[Finding | None]:
         """Return what two looks show: weights that did not move, samples that are alike (unless that is explained)."""
@@ -549,9 +581,12 @@ class Doctor:
         hook = encoder.register_forward_hook(lambda module, inputs, answer: answers.append(answer))
         try:
             self.system.evaluate([self.batch])
+        except ValueError as error:
+            if not is_about_nan(error):
+                raise
         finally:
             hook.remove()
-        if not (isinstance(answers[0], tuple) and len(answers[0]) == 2):
+        if not (answers and isinstance(answers[0], tuple) and len(answers[0]) == 2):
             return None
         mu, logvar = (part.cpu().numpy() for part in answers[0])  # (N, Z) each
         return posterior_collapse(mu, logvar)

@@ -56,7 +56,7 @@ def evaluate_run(folder: Path, config: Config, samples: int = 2000) -> dict[str,
     system, (_, train_loader, test_loader) = load_system(folder, config.device), build(config)
     found: dict[str, Any] = {
         "system": system.name,
-        "data": config.data or system.data,
+        "data": config.test_data or config.data or system.data,
         "test_images": len(test_loader.dataset) if test_loader else 0,
     }
     with random_state_of(0):

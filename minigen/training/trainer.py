@@ -21,7 +21,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import minigen
 from minigen import plot
@@ -36,7 +36,7 @@ from minigen.training.checkpoint import (
     remove_old_checkpoints,
     write_checkpoint,
 )
-from minigen.training.doctor import Doctor
+from minigen.training.doctor import Doctor, is_about_nan
 from minigen.training.log import Log, read_log
 from minigen.training.pictures import first_samples, save_restored, save_samples
 from minigen.training.progress import Progress
@@ -149,8 +149,7 @@ class Trainer:
         with Interruption() as interruption, Progress(self.step, goal, self.quiet) as progress:
             while self.step < goal and not interruption.requested:
                 for batch in self.loader:
-                    with self.doctor.watching():
-                        values = self.system.training_step(to_device(batch, self.system.device))
+                    values = self.train_on(to_device(batch, self.system.device))
                     self.step += 1
                     self.seconds = time.monotonic() - started
                     progress.step()
@@ -162,6 +161,25 @@ class Trainer:
             return False
         self.draw_summary()
         return True
+
+    def train_on(self, batch: Any) -> dict[str, Any]:
+        """Do one step of the system's algorithm; a NaN ends training with the same words wherever it is noticed."""
+        try:
+            with self.doctor.watching():
+                return self.system.training_step(batch)
+        except ValueError as error:
+            if not is_about_nan(error):
+                raise
+            self.step += 1
+            self.give_up(str(error).partition(" at ")[0])
+
+    def give_up(self, failure: str) -> NoReturn:
+        """End a run whose numbers are none any more."""
+        self.log.write(self.where() | {"failed": failure})
+        raise TrainingError(
+            f"{failure} by step {self.step}: training has failed. A smaller step size (lr) is the first remedy; "
+            f"the last checkpoint is in {self.checkpoints}; minigen doctor {self.folder} finds the function to blame"
+        ) from None
 
     def goal(self, epochs: float | None, steps: int | None) -> int:
         """Return the number of steps to be done in all."""
@@ -192,12 +210,7 @@ class Trainer:
         numbers = {name: float(value) for name, value in values.items()}
         for name, number in numbers.items():
             if not math.isfinite(number):
-                self.log.write(self.where() | {"failed": f"{name} became {number}"})
-                raise TrainingError(
-                    f"{name} became {number} by step {self.step}: training has failed. A smaller step size "
-                    f"(lr) is the first remedy; the last checkpoint is in {self.checkpoints}; "
-                    f"minigen doctor {self.folder} finds the function that was to blame"
-                )
+                self.give_up(f"{name} became {number}")
         self.log.write(self.where() | numbers)
         self.doctor.records.append(self.where() | numbers)
         progress.show(self.epochs_done, goal / len(self.loader), numbers)

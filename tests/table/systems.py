@@ -23,7 +23,7 @@ SMALL = {
         "critic_label_units": 4,
         "critic_joint_units": 6,
     },
-    "cdcgan": {"generator_width": 2, "discriminator_width": 2, "latent_size": 5},
+    "cdcgan": {"generator_width": 4, "discriminator_width": 2, "latent_size": 5},
     "wgan": {
         "generator_width": 2,
         "discriminator_width": 2,
