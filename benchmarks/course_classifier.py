@@ -1,7 +1,8 @@
 """Make the classifier that judges generators of digits, and record how good it is: a quarter of an hour on one core.
 
 It learns from the 60,000 training digits of MNIST (in ``MINIGEN_DATA`` or the cache) and as many as a third of them
-that minigen draws, so that it can judge both.  Everything follows from the seed: on the same processor, with the same
+that minigen draws, so that it can judge both; and beside them, from noise and shuffled pixels, to be sure of nothing
+there.  Everything follows from the seed: on the same processor, with the same
 versions of NumPy and Pillow, the same bytes come out again.  The settings were chosen by what is usual and not by the
 test images, which are looked at once, at the end.
 
@@ -30,6 +31,7 @@ from minigen import Tensor
 from minigen.data import MNIST, Glyphs, ImageSet
 from minigen.data.images import bytes_to_tensor
 from minigen.metrics import classifier
+from minigen.metrics.arguments import CLASSES
 from minigen.metrics.classifier import CourseClassifier, Network
 from minigen.metrics.verdicts import calibration, confidence_share
 from minigen.optim import Adam
@@ -41,6 +43,7 @@ EPOCHS = 10
 BATCH_SIZE = 128
 LARGEST_RATE = 3e-3  # three times Adam's usual one, as one-cycle schedules allow (Smith and Topin 2019)
 SHIFT = 2  # pixels by which an image is moved at most, in each direction
+JUNK = 16  # images a step that are no digits: half noise, half digits with their pixels shuffled
 
 
 def shifted(images: np.ndarray, draw: np.random.Generator) -> np.ndarray:
@@ -50,6 +53,19 @@ def shifted(images: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     down, right = draw.integers(0, 2 * SHIFT + 1, (2, len(images), 1))  # (N, 1) each
     rows, columns = down + np.arange(size), right + np.arange(size)  # (N, 28)
     return padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def junk(images: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Make `JUNK` images that are no digits (JUNK, 28, 28), of some that are: of each, every class is as likely.
+
+    Without them the network would be sure of noise, too (Hendrycks, Mazeika and Dietterich, "Deep anomaly detection
+    with outlier exposure", 2019).
+    """
+    half = JUNK // 2
+    brightest = draw.integers(1, 256, (half, 1, 1))
+    noise = draw.integers(0, 1 + brightest, (half, *images.shape[1:])).astype(np.uint8)
+    shuffled = draw.permuted(images[:half].reshape(half, -1), axis=1).reshape(noise.shape)  # each its own way
+    return np.concatenate([noise, shuffled])
 
 
 def train(images: np.ndarray, labels: np.ndarray, epochs: int) -> Network:
@@ -65,17 +81,20 @@ def train(images: np.ndarray, labels: np.ndarray, epochs: int) -> Network:
         order, losses = draw.permutation(len(images)), []
         for step in range(steps):
             chosen = order[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]
-            batch = bytes_to_tensor(shifted(images[chosen], draw))
-            losses.append(train_step(network, optimizer, batch, minigen.from_numpy(labels[chosen])))
+            digits = shifted(images[chosen], draw)
+            batch = bytes_to_tensor(np.concatenate([digits, junk(digits, draw)]))  # (B + JUNK, 1, 28, 28)
+            wanted = np.full((len(batch), CLASSES), 1 / CLASSES, np.float32)
+            wanted[: len(chosen)] = np.eye(CLASSES)[labels[chosen]]
+            losses.append(train_step(network, optimizer, batch, minigen.from_numpy(wanted)))
             schedule.step()
         seconds = time.perf_counter() - start
         print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f} nats, {seconds:.0f} s", flush=True)
     return network
 
 
-def train_step(network: Network, optimizer: Adam, images: Tensor, labels: Tensor) -> float:
-    """Take one step down the cross-entropy, and return it in nats."""
-    loss = F.cross_entropy(network(images), labels)
+def train_step(network: Network, optimizer: Adam, images: Tensor, wanted: Tensor) -> float:
+    """Take one step down the cross-entropy with the probabilities wanted (N, 10), and return it in nats."""
+    loss = F.cross_entropy(network(images), wanted)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -114,6 +133,7 @@ def record_of(judge: CourseClassifier, sha256: str, epochs: int, seconds: float)
         "batch_size": BATCH_SIZE,
         "optimizer": f"Adam, one cycle up to {LARGEST_RATE}",
         "largest_shift_pixels": SHIFT,
+        "junk_images_a_step": JUNK,
         "wall_seconds": round(seconds),
         "made_with": f"minigen {minigen.__version__}, NumPy {np.__version__}, Pillow {PIL.__version__}, "
         f"Python {platform.python_version()}, {platform.machine()}",

@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from minigen.metrics import confidence_share, course_classifier
-from minigen.models.system import System
+import numpy as np
+
+from minigen.metrics import active_units, confidence_share, course_classifier, mutual_information_gap
+from minigen.models.iwae import binarised
+from minigen.models.system import System, evaluating, images_of
 from minigen.training import Config, load_system, read_config
 from minigen.training.config import evaluation_loader, load_samples
 from minigen.training.evaluation import all_images, as_judged, sample_figures
@@ -103,6 +106,42 @@ def with_own(figures: Callable[[Path], Figures], *names: str) -> Callable[[Path]
         return {name: own[name] for name in names or own} | figures(folder)
 
     return both
+
+
+def bounds(folder: Path) -> Figures:
+    """-L_k of 1,000 binarised test images, in nats, for more and more draws; and the active units."""
+    system, config = opened(folder)
+    images = all_images(load_samples(config, type(system), train=False), 1000)
+    x = binarised(images)
+    found = {f"nats_{k}": float(system.bound(x, k).mean()) for k in (1, 5, 50, 5000)}
+    with evaluating(system):
+        found["active_units"] = active_units(system.encoder(x)[0].numpy()).active
+    return found
+
+
+def factors(folder: Path) -> Figures:
+    """Rate, distortion, and how well single latents tell single factors of the shapes."""
+    system, config = opened(folder)
+    test = load_samples(config, type(system), train=False)
+    with evaluating(system):
+        codes = [system.encoder(images_of(batch))[0].numpy() for batch in evaluation_loader(test)]
+    mu = np.concatenate(codes)  # (N, Z)
+    own = system.evaluate(evaluation_loader(test))
+    found = {name: own[name] for name in ("nats", "rate", "distortion")}
+    return found | {"mig": mutual_information_gap(mu, test.factors).mig, "active_units": active_units(mu).active}
+
+
+def holes(folder: Path) -> Figures:
+    """How well holes are filled, and how many of the digits can still be read."""
+    system, config = opened(folder)
+    test = load_samples(config, type(system), train=False)
+    right = {"read_filled": 0.0, "read_original": 0.0}
+    for images, labels in evaluation_loader(test):
+        filled = system.fill(images, system.holes(images))
+        for name, shown in (("read_filled", filled), ("read_original", images)):
+            classes = course_classifier().probabilities(as_judged(shown, type(system))).argmax(1)
+            right[name] += float((classes == labels.numpy()).sum()) / len(test)
+    return system.evaluate(evaluation_loader(test)) | right
 
 
 ROWS: tuple[Row, ...] = ()

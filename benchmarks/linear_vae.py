@@ -9,7 +9,7 @@ the outcome is held against the closed form: the whole way from the objective to
 References
 ----------
 Tipping, Bishop, Probabilistic Principal Component Analysis, 1999, section 3.2.
-Lucas, Tucker, Grosse, Norouzi, Don't Blame the ELBO! A Linear VAE Perspective on Posterior Collapse, 2019, section 4.
+Lucas, Tucker, Grosse, Norouzi, Don't Blame the ELBO! A Linear VAE Perspective on Posterior Collapse, 2019.
 """
 
 from __future__ import annotations

@@ -307,7 +307,7 @@ def test_weights_too_small_for_any_number_still_have_a_mean():
 
 
 def test_each_draw_is_weighed_by_its_share_of_the_weights():
-    """The derivative of L_k by log w_i is w_i / sum(w): section 3, equation 14."""
+    """The derivative of L_k by log w_i is w_i / sum(w) (Burda et al. 2016, section 3)."""
     log_weights = minigen.tensor([[0.0], [math.log(3)]], requires_grad=True)
     iwae.log_mean_weight(log_weights).sum().backward()
     assert log_weights.grad.flatten().tolist() == pytest.approx([0.25, 0.75])
@@ -461,6 +461,22 @@ def test_it_learns_at_all(name):
     if system.generates:
         images = system.sample(20).numpy()
         assert images.std(axis=0).max() > 0.02, "all samples are the same"
+
+
+def test_a_dearer_rate_buys_less_of_it():
+    """After as many steps from the same weights, the rate falls and the distortion rises with beta."""
+    images = data.load("glyphs", n=256)
+    found = []
+    for beta in (0.5, 2.0, 8.0):
+        minigen.manual_seed(0)
+        system = make("beta_vae", (1, 28, 28), network="dense", hidden_size=64, latent_size=8, lr=3e-3, beta=beta)
+        for epoch in range(25):
+            for batch in DataLoader(images, batch_size=64, shuffle=True, seed=epoch):
+                system.training_step(batch)
+        found.append(system.evaluate(DataLoader(images, batch_size=256)))
+    rates, distortions = ([figures[name] for figures in found] for name in ("rate", "distortion"))
+    assert rates[0] > 1.5 * rates[1] > 1.5**2 * rates[2]
+    assert distortions[0] < distortions[1] < distortions[2]
 
 
 # --- the linear VAE ---------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import standin
 from table.systems import make, shapes_of
 
 import minigen
@@ -16,8 +17,8 @@ from minigen.models import DCGAN, VAE, System, dcgan, vae
 from minigen.models.system import random_state_of
 from minigen.optim import SGD, Adam
 from minigen.training import Trainer, doctor, read_log
-from minigen.training.doctor import (
-    Doctor,
+from minigen.training.doctor import Doctor
+from minigen.training.findings import (
     checkerboard,
     collapse,
     discriminator_won,
@@ -364,6 +365,18 @@ def test_a_look_changes_nothing(name, early):
     assert all(parameter.grad is None for parameter in system.parameters())
 
 
+@pytest.mark.parametrize("name", models.SYSTEMS)
+def test_a_look_at_a_system_on_a_device(name, early):
+    """The same is found there, whether anything is or not."""
+    system = make(name)
+    loader = DataLoader(digits(system), batch_size=16)
+    here = Doctor(system, loader)
+    expected = [one.name for step in (0, 200) for one in here.look(step)]
+    with standin.installed() as place:
+        there = Doctor(system.to(place), loader)
+        assert [one.name for step in (0, 200) for one in there.look(step)] == expected
+
+
 def test_a_quiet_run_says_nothing(capsys):
     assert findings(capsys, small_dcgan(), 2, Glyphs(64), every=1, quiet=True) == {}
 
@@ -498,7 +511,7 @@ def test_a_folder_without_a_run_is_refused(capsys):
 
 
 def test_the_page_has_a_section_for_each_finding_and_no_other():
-    source = Path(doctor.__file__).read_text(encoding="utf-8")
+    source = Path(doctor.__file__).with_name("findings.py").read_text(encoding="utf-8")
     names = re.findall(r'finding\(\s*f?"([^"]+)"', source)
     names = {"dead generator" if "{" in name else name for name in names}
     assert {name.lower().replace(" ", "-") for name in names} == SECTIONS

@@ -444,6 +444,17 @@ def test_the_same_noise_under_another_label_is_another_image(name):
             assert np.abs(images[a] - images[b]).max() > 1e-4
 
 
+def test_a_label_is_as_loud_as_the_noise_from_the_start():
+    """Before any training, what another label changes in an image is about what other noise changes."""
+    system = models.CDCGAN()
+    one, other = system.fixed_noise(20), system.fixed_noise(20, seed=1)
+    labels, others = minigen.arange(20) % 10, (minigen.arange(20) + 1) % 10
+    start = system.sample(20, one, labels)
+    by_label = (system.sample(20, one, others) - start).abs().mean().item()
+    by_noise = (system.sample(20, other, labels) - start).abs().mean().item()
+    assert 0.5 * by_noise < by_label < 2 * by_noise
+
+
 @every_conditional
 def test_the_discriminator_looks_at_the_label(name):
     system = make(name)
@@ -502,7 +513,7 @@ CONVOLUTIONAL = {
     "lr_discriminator": 1e-3,
 }
 QUICK = {
-    "gan": ({"hidden_size": 32, "latent_size": 4, "dropout": 0.0, "lr_generator": 5e-3, "lr_discriminator": 5e-3}, 100),
+    "gan": ({"hidden_size": 32, "latent_size": 4, "dropout": 0.0, "lr_generator": 2e-3, "lr_discriminator": 5e-3}, 120),
     "dcgan": (CONVOLUTIONAL, 150),
     "lsgan": (CONVOLUTIONAL, 120),
     "cgan": (
@@ -584,6 +595,10 @@ def test_points_go_where_the_data_is():
     drawn = system.sample(200).numpy()
     assert np.abs(drawn.mean(0) - [2.0, -1.0]).max() < 0.6
     assert drawn.std(0).min() > 3 * before.std(0).max()
+
+
+def test_noise_is_seen_in_a_dense_generators_images_from_the_start():
+    assert models.GAN().sample(100).std(0).mean().item() > 0.2
 
 
 def test_what_suits_points_does_not_suit_images():

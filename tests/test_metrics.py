@@ -133,9 +133,9 @@ def test_images_in_another_form_are_refused_with_a_remedy(judge, images, words):
 
 
 def test_images_are_brought_to_28_pixels_and_grey():
-    rows = np.linspace(0, 1, 56)[:, None] * np.ones(56)
-    grey = metrics.to_grey28(rows[None, None])
-    np.testing.assert_allclose(grey[0, 0, :, 3], rows.reshape(28, 2, 56)[:, :, 3].mean(axis=1), atol=1e-6)
+    large = random.random((2, 1, 84, 84))
+    means = large.reshape(2, 1, 28, 3, 28, 3).mean(axis=(3, 5))
+    np.testing.assert_allclose(metrics.to_grey28(large), means, atol=1e-6)
     colours = np.eye(3)[:, :, None, None] * np.ones((3, 3, 28, 28))  # red, green, blue
     np.testing.assert_allclose(metrics.to_grey28(colours)[:, 0, 5, 5], [0.299, 0.587, 0.114], atol=1e-6)
     assert metrics.to_grey28(random.random((2, 1, 16, 20))).shape == (2, 1, 28, 28)
@@ -327,6 +327,8 @@ def test_nearest_neighbours_are_scikit_learns():
     np.testing.assert_allclose(distances, SAID["nearest"], rtol=1e-6)
     again = np.linalg.norm(X["fake"][:5, None] - X["real"][indices], axis=2)
     np.testing.assert_allclose(again, distances, rtol=1e-6)
+    far, _ = metrics.nearest_neighbours(X["fake"][:5] + 1e5, X["real"] + 1e5, k=2)  # nothing cancels
+    np.testing.assert_allclose(far, SAID["nearest"], rtol=1e-6)
 
 
 def test_equally_near_neighbours_are_all_found():
@@ -446,10 +448,10 @@ def test_a_toy_covers_its_own_modes(name, modes):
 def test_lost_and_thin_modes_are_seen():
     toy = Toy2D("grid-25")
     counts = np.full(25, 500)
-    counts[:3] = 0, 19, 99
+    counts[:5] = 0, 19, 99, 20, 100
     points = np.repeat(toy.centers, counts, axis=0)
     found = metrics.mode_coverage(points, toy.centers, toy.sigma)
-    assert found.covered == {20: 23, 100: 22} and found.counts.tolist() == counts.tolist()
+    assert found.covered == {20: 23, 100: 21} and found.counts.tolist() == counts.tolist()
     assert found.high_quality == 1
     shares = counts[1:] / counts.sum()
     assert found.kl == pytest.approx((shares * np.log(25 * shares)).sum())
@@ -570,6 +572,8 @@ def test_the_gap_is_one_for_one_unit_a_factor_and_none_for_shared_or_unrelated_u
     angle = random.random((5000, 1))  # continuous: cut into bins
     found = metrics.mutual_information_gap(np.concatenate([angle, noise], 1), angle)
     assert found.entropies[0] == pytest.approx(math.log(20), abs=0.01) and found.mig > 0.9
+    many = np.arange(5000.0)[:, None] % 30  # whole numbers are classes, of whatever type
+    assert metrics.mutual_information_gap(noise, many).entropies[0] == pytest.approx(math.log(30), abs=0.01)
     assert metrics.mutual_information_gap(np.concatenate([angle, 0 * angle], 1), factors).mig < 0.01  # a dead unit
 
 
@@ -612,6 +616,8 @@ def test_a_perfect_generator_gets_the_figures_of_the_floor(verdict):
             assert near < 0.35 * far, (name, figure)
     assert figures["conditional_accuracy"]["value"] > 0.95 and figures["conditional_accuracy"]["ceiling"] < 0.3
     assert 0.3 < figures["closer_in_features"]["value"] < 0.7
+    assert figures["closer_in_features"]["floor"] != 0.5  # one half of them against the other, not against itself
+    assert figures["frechet_distance"]["floor"] > 0.01  # other images than the test images themselves
     assert verdict["images"] == {"samples": 400, "test": 400, "train": 1000}
     assert all(sum(shares) == pytest.approx(1) for shares in verdict["classes"].values())
     assert json.loads(json.dumps(verdict)) == verdict

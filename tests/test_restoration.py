@@ -10,6 +10,7 @@ from test_models import batch_for, snapshot
 
 import minigen
 from minigen import data, models
+from minigen.cli import main
 from minigen.data import DataLoader, RandomPieces, WholePictures
 from minigen.metrics.images import luma, psnr, ssim
 from minigen.models import inpainting, super_resolution
@@ -502,6 +503,21 @@ def test_test_data_is_kept_in_the_configuration_with_its_whole_path(photos, tmp_
     monkeypatch.chdir(photos.parent)
     write_config(tmp_path, Config(system="super_resolution", data="photos", test_data="photos"))
     assert read_config(tmp_path).test_data == str(photos)
+
+
+def test_the_commands_take_test_data_and_evaluate_on_another_folder(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    (photos / "0.png").rename(other / "0.png")
+    small = "--filters1 2 --filters2 2 --batch-size 4 --image-size 32 --steps 1 --quiet --out run"
+    assert main(f"train super_resolution --data photos --test-data photos {small}".split()) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "run"]) == 0
+    assert "on 2 test images" in (printed := capsys.readouterr().out)
+    assert "psnr_bicubic" in printed
+    assert main(["evaluate", "run", "--data", "other"]) == 0
+    assert "on 1 test images of other" in capsys.readouterr().out
 
 
 # --- learning, in seconds ------------------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from minigen.metrics import course_classifier
 from minigen.models.system import random_state_of
 from minigen.training import Trainer, build, read_checkpoint, read_config, read_log
 from minigen.training.checkpoint import checkpoints_in
-from minigen.training.doctor import APART, PATIENCE, Doctor, Finding, first_bad_function, missing_classes, not_finite
+from minigen.training.doctor import APART, PATIENCE, Doctor
 from minigen.training.evaluation import DIGITS, as_judged
+from minigen.training.findings import Finding, first_bad_function, missing_classes, not_finite
 from minigen.training.pictures import draw_samples
 from minigen.training.state import restore_system
 from minigen.training.trainer import to_device

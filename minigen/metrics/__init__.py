@@ -8,6 +8,7 @@ puts them together.  `toys.py` is for points in the plane and `latents.py` for v
 
 from minigen.metrics.classifier import CourseClassifier, course_classifier, to_grey28
 from minigen.metrics.distances import frechet_distance, frechet_from_moments, kernel_distance
+from minigen.metrics.images import accuracy, luma, psnr, ssim
 from minigen.metrics.judge import judge_generator
 from minigen.metrics.latents import (
     active_units,
@@ -37,6 +38,7 @@ from minigen.metrics.verdicts import (
 
 __all__ = [
     "CourseClassifier",
+    "accuracy",
     "active_units",
     "calibration",
     "class_histogram",
@@ -52,6 +54,7 @@ __all__ = [
     "inception_score",
     "judge_generator",
     "kernel_distance",
+    "luma",
     "memorisation",
     "mixture_log_density",
     "mode_coverage",
@@ -61,7 +64,9 @@ __all__ = [
     "negative_elbo",
     "optimal_discriminator",
     "precision_recall",
+    "psnr",
     "rate_distortion",
+    "ssim",
     "to_grey28",
     "wasserstein_1d",
     "within_class_variance",

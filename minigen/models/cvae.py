@@ -13,7 +13,8 @@ Kingma, Rezende, Mohamed, Welling, Semi-supervised Learning with Deep Generative
 Deviations
 ----------
 - The condition is a class, as one-hot vector beside the pixels and beside z; the paper's is an image.
-- p(z | y) = N(0, I) for every class, one of the two choices of section 4.1; the paper's experiments learn a prior.
+- p(z | y) = N(0, I) for every class, one of the two choices of section 4; the paper's experiments learn a prior.
+- The weights of the class begin larger than the others (see `label_layer`), which the paper's images do not need.
 - The settings are those of our VAE (pytorch/examples) where nothing else is said.
 """
 
@@ -52,8 +53,8 @@ def label_layer(classes: int, options: Options) -> nn.Linear:
 
     Its weights begin much larger than those of other layers, so that each class has hidden units of its own from the
     first step on.  From small ones the autoencoder finds out sooner what z is good for, puts the class into it, and
-    hardly listens to the class that it is told: of MNIST's digits, after five epochs every second one drawn was another
-    than the one asked for.
+    hardly listens to the class that it is told: with the usual weights and 20 latents, after five epochs of MNIST 54 %
+    of the digits drawn were those asked for.
     """
     layer = nn.Linear(classes, options.hidden_size, bias=False)
     nn.init.normal_(layer.weight, std=options.label_std)

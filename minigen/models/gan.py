@@ -12,12 +12,15 @@ References
 ----------
 Goodfellow et al., Generative Adversarial Nets, 2014, arXiv:1406.2661.
 Their program: github.com/goodfeli/adversarial, mnist.yaml.
+He et al., Delving Deep into Rectifiers, 2015, arXiv:1502.01852 (initial weights).
 Yazici et al., The Unusual Effectiveness of Averaging in GAN Training, 2019, arXiv:1806.04498 (``ema``).
 
 Deviations
 ----------
 - D's hidden layers are LeakyReLU (for points ReLU) instead of maxout, and both networks have three of them, not two.
 - Adam with DCGAN's settings instead of SGD with momentum and a falling step size.
+- For images, G's initial weights are those of He et al. (2015): with PyTorch's usual ones, which are smaller, z is
+  hardly to be seen in what G draws, and stays so for long.
 - Images lie in [-1, 1] and G ends in tanh; in the paper they lie in [0, 1] and G ends in a sigmoid.
 - z is drawn from N(0, 1); the authors' program draws from a uniform distribution.
 - Two more objectives can be tried, which the paper did not know: see `minigen.models.objectives`.
@@ -103,6 +106,15 @@ class Discriminator(nn.Module):
         return self.layers(x.flatten(1)).flatten()  # (N, C, H, W) -> (N, 784) -> (N, 1) -> (N,)
 
 
+def initialise(network: nn.Module) -> None:
+    """Draw all weights so that ReLUs pass signals on at full strength (He et al. 2015, section 2.2); biases are 0."""
+    for parameter in network.parameters():
+        if parameter.dim() == 2:
+            nn.init.kaiming_normal_(parameter)
+        else:
+            nn.init.zeros_(parameter)
+
+
 # -------------------------------------------------------------------------------------------------- system
 
 
@@ -134,6 +146,8 @@ class GAN(System):
         hidden_size = options.hidden_size or (128 if points else 512)
         self.generator = Generator(self.shape, self.latent_size, hidden_size)
         self.discriminator = Discriminator(self.shape, hidden_size, options.dropout)
+        if not points:
+            initialise(self.generator)
         self.average = moving_average(self.generator, options.ema)
         self.objective = OBJECTIVES[options.objective]
         betas = (options.beta1, options.beta2)

@@ -16,8 +16,8 @@ References
 ----------
 Kingma, Welling, Auto-Encoding Variational Bayes, 2014, arXiv:1312.6114.
 Higgins et al., beta-VAE, 2017, appendix A.1: the convolutional networks.
-Rybkin, Daniilidis, Levine, Simple and Effective VAE Training with Calibrated Decoders, 2021, arXiv:2006.13202,
-section 3.1: one learned variance for all pixels.
+Rybkin, Daniilidis, Levine, Simple and Effective VAE Training with Calibrated Decoders, 2021, arXiv:2006.13202: one
+learned variance for all pixels.
 
 Deviations
 ----------
@@ -119,8 +119,6 @@ def networks(shape: Shape, options: Options) -> tuple[nn.Module, nn.Module]:
 
 
 # ----------------------------------------------------------------------------------------------- objective
-
-
 # The negative ELBO, in nats per image: -log p(x | z) + KL(q(z | x) || N(0, I)).  For "bernoulli" the first term is
 # `reconstruction_loss`, which cvae and others share; the second is `F.gaussian_kl`.
 

@@ -199,8 +199,10 @@ class WGANGP(System):
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Return the critic's estimate of W1, and its slope between real and drawn samples that it did not learn from.
 
-        The slope should be near 1; an estimate that is far below that of the training data means that the critic has
-        learned those by heart (Gulrajani et al. 2017, figure 5).
+        The slope should be near 1.  It settles at about 1 + W1 / (2 lambda), where a steeper critic would gain as much
+        in the objective as it pays in the penalty: above 1 as long as G draws badly, or if lambda is small for the
+        unit of the data.  An estimate far below that on the training data means that the critic has learned those by
+        heart (Gulrajani et al. 2017, figure 5).
         """
         mean, generator = Mean(), self.average or self.generator
         with evaluating(generator, self.critic):

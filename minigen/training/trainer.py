@@ -36,7 +36,8 @@ from minigen.training.checkpoint import (
     remove_old_checkpoints,
     write_checkpoint,
 )
-from minigen.training.doctor import Doctor, is_about_nan
+from minigen.training.doctor import Doctor
+from minigen.training.findings import is_about_nan
 from minigen.training.log import Log, read_log
 from minigen.training.pictures import first_samples, save_restored, save_samples
 from minigen.training.progress import Progress

@@ -28,7 +28,8 @@ SMALL = {
         "generator_width": 2,
         "discriminator_width": 2,
         "latent_size": 5,
-        "hidden_size": 6,
+        "hidden_size": 12,
+        "spread": 0.3,  # the points of the tests lie in [-1, 1]
         "n_critic": 1,
         "clip": 2.0,  # of no weight: a step in which nothing is to move must not move them
     },
@@ -36,7 +37,8 @@ SMALL = {
         "generator_width": 2,
         "discriminator_width": 2,
         "latent_size": 5,
-        "hidden_size": 6,
+        "hidden_size": 12,
+        "spread": 0.3,  # the points of the tests lie in [-1, 1]
         "n_critic": 1,
     },
     "sngan": {"generator_width": 2, "discriminator_width": 2, "latent_size": 5},
