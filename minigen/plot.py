@@ -335,8 +335,8 @@ def plot_points(points: Tensor, path: str | os.PathLike[str], real: Tensor | Non
     figure = Figure(figsize=(5, 5), dpi=120, layout="constrained")
     axes = figure.add_subplot(aspect="equal")
     background, front = real.cpu().numpy(), points.cpu().numpy()
-    for some, colour in ((background, "0.75"), (front, _COLOURS[0])):
-        axes.scatter(some[:, 0], some[:, 1], s=4, color=colour, linewidths=0)
+    for points_of_one, colour in ((background, "0.75"), (front, _COLOURS[0])):
+        axes.scatter(points_of_one[:, 0], points_of_one[:, 1], s=4, color=colour, linewidths=0)
     middle = (background.max(axis=0) + background.min(axis=0)) / 2
     half = 0.6 * max(np.ptp(background, axis=0).max(), 1e-6)
     axes.set_xlim(middle[0] - half, middle[0] + half)

@@ -59,8 +59,9 @@ def test_the_wheel_holds_the_package_and_says_what_it_is(wheel):
         names = archive.namelist()
         (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
         about = email.message_from_bytes(archive.read(metadata))
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "minigen").rglob("*.py")}
-    assert sources <= set(names)
+    parts = [path for path in (ROOT / "minigen").rglob("*") if path.suffix in (".py", ".safetensors", ".json")]
+    assert {path.relative_to(ROOT).as_posix() for path in parts} <= set(names)
+    assert any(name.endswith(".safetensors") for name in names), "the weights of the course classifier"
     assert {name.split("/")[0] for name in names} == {"minigen", "pytest_minigen.py", metadata.split("/")[0]}
     assert metadata.replace("METADATA", "licenses/LICENSE") in names
     assert about["Version"] == version("minigen")
