@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks import linear_vae
 from minigen.metrics import active_units, confidence_share, course_classifier, mutual_information_gap
 from minigen.models.iwae import binarised
 from minigen.models.system import System, evaluating, images_of
@@ -40,16 +41,21 @@ class Row(NamedTuple):
     """One line of the ledger: a command, its seeds, its figures and bars."""
 
     name: str
-    command: str  # what stands after ``minigen train``, without seed and folder
-    figures: Callable[[Path], Figures]
+    command: str  # what stands after ``minigen train``, without seed and folder; or a program, "python -m ..."
+    figures: Callable[..., Figures]  # of a run's folder, or of a program's seed
     bars: tuple[Bar, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
     sides: tuple[str, ...] = ("minigen", "torch")
     published: str = ""
     note: str = ""
 
+    @property
+    def is_program(self) -> bool:
+        """Whether the figures come from a program of their own, and not from a run."""
+        return self.command.startswith("python -m ")
+
     def words(self, seed: int) -> list[str]:
-        """The words of the command for one seed."""
+        """The words of ``minigen train`` for one seed."""
         return [*self.command.split(), "--seed", str(seed), "--evaluate-every", "0", "--sample-every", "500"]
 
 
@@ -114,6 +120,7 @@ def bounds(folder: Path) -> Figures:
     images = all_images(load_samples(config, type(system), train=False), 1000)
     x = binarised(images)
     found = {f"nats_{k}": float(system.bound(x, k).mean()) for k in (1, 5, 50, 5000)}
+    found["in_order"] = float(list(found.values()) == sorted(found.values(), reverse=True))
     with evaluating(system):
         found["active_units"] = active_units(system.encoder(x)[0].numpy()).active
     return found
@@ -144,5 +151,85 @@ def holes(folder: Path) -> Figures:
     return system.evaluate(evaluation_loader(test)) | right
 
 
-ROWS: tuple[Row, ...] = ()
-PICTURES: dict[str, str] = {}
+def linear(seed: int) -> Figures:
+    """How far a linear VAE on digits is from the closed form."""
+    found = linear_vae.measure("mnist", seed)
+    return {
+        "likelihood": found.likelihood,
+        "best": found.best,
+        "apart": abs(found.best - found.likelihood),
+        "degrees": found.angle,
+    }
+
+
+# --- the rows -----------------------------------------------------------------------------------------------------
+
+BETAS = (0.5, 1, 2, 4, 8)
+GAME = (
+    Bar("smallest_class", ">=", 0.03),
+    Bar("fid", "<=", 1.1, of="torch"),
+    Bar("confident_to_real", ">=", 0.55),
+)
+COVERED = (Bar("modes_100", ">=", 25), Bar("high_quality", ">=", 0.8), Bar("kl", "<=", 0.05))
+
+
+def beta_row(before: float | None, beta: float) -> Row:
+    """A beta-VAE on shapes: more beta, less rate, more distortion."""
+    of = f"beta_vae-{before}"
+    return Row(
+        f"beta_vae-{beta}",
+        f"beta_vae --data shapes --beta {beta} --epochs 15",
+        factors,
+        () if before is None else (Bar("rate", "<=", 1, of=of), Bar("distortion", ">=", 1, of=of)),
+        seeds=(0,),
+    )
+
+
+ROWS: tuple[Row, ...] = (
+    Row("linear_vae", "python -m benchmarks.linear_vae --data mnist", linear,
+        (Bar("apart", "<=", 1e-3), Bar("degrees", "<=", 1)), sides=("minigen",),
+        note="The optimum is that of probabilistic PCA, in closed form (Tipping and Bishop 1999; Lucas et al. 2019)."),
+    Row("lenet-mnist", "lenet --data mnist --epochs 10", evaluated, (Bar("accuracy", ">=", 0.99),),
+        published="0.95 % of errors (LeCun et al. 1998, LeNet-5)"),
+    Row("lenet-fashion", "lenet --data fashion-mnist --filters 32 --epochs 10", evaluated,
+        (Bar("accuracy", ">=", 0.90),)),
+    Row("cnn-cifar10", "cnn --data cifar10 --epochs 10", evaluated,
+        (Bar("accuracy", "within", 0.015, of="torch", mean=True),), seeds=(0, 1, 2, 3, 4),
+        note="On a part of CIFAR-10, 10,000 images to learn from and 2,000 to test on: no published figure compares."),
+    Row("vae-10", "vae --data mnist --epochs 10", evaluated, (Bar("nats", "<=", 107),),
+        published="106.66 nats at epoch 7, grey-level (pytorch/examples, pull request 1416)",
+        note="Nats per grey-level image: 15 to 20 above those of binarised ones."),
+    Row("vae-20", "vae --data mnist --epochs 20", with_own(digits, "nats"), (Bar("nats", "<=", 105),)),
+    Row("iwae", "iwae --data mnist --k 5 --epochs 5", bounds, (Bar("in_order", ">=", 1),), seeds=(0,),
+        published="after 3,280 epochs, k = 5, L_5000: 85.54 nats, binarised (Burda et al. 2016, table 1)",
+        note="-L_k on 1,000 binarised test images, in nats, for 1, 5, 50 and 5,000 draws of z."),
+    Row("cvae", "cvae --data mnist --epochs 5", digits,
+        (Bar("conditional_accuracy", ">=", 0.95), Bar("variance_to_real", ">=", 0.6))),
+    *(beta_row(before, beta) for before, beta in zip((None, *BETAS), BETAS)),
+    Row("gan-grid", "gan --data grid-25 --images 100000 --batch-size 128 --lr-generator 5e-4 --lr-discriminator 5e-4 "
+        "--beta2 0.9 --steps 9000", points,
+        note="No bar: shown beside wgan_gp-grid, with as many steps of the generator."),
+    Row("wgan_gp-grid", "wgan_gp --data grid-25 --images 100000 --batch-size 128 --steps 45000 --ema 0.999", points,
+        COVERED),
+    Row("super_resolution", "super_resolution --data {data}/superres/CBSD68-part --test-data {data}/superres/Set5 "
+        "--steps 10000", evaluated, (Bar("gain", ">=", 1),), seeds=(0,),
+        published="Set5 x3, PSNR on Y: bicubic 30.39 dB, ESPCN 32.55 dB (with more images to learn from)"),
+    Row("inpainting-mnist", "inpainting --data mnist --steps 4000", holes,
+        (Bar("gain", ">=", 4), Bar("read_filled", ">=", 0.9)), note="Holes of 12x12 pixels at a random place."),
+    Row("dcgan", "dcgan --data mnist --epochs 10", digits, (*GAME, Bar("fid", "<=", 0.5, of="vae-20")), seeds=(0,)),
+    Row("lsgan", "lsgan --data mnist --epochs 10", digits, GAME, seeds=(0,)),
+    Row("sngan", "sngan --data mnist --epochs 10", with_own(digits, "sigma_error"),
+        (*GAME, Bar("sigma_error", "<=", 0.01)), seeds=(0,)),
+    Row("wgan_gp", "wgan_gp --data mnist --epochs 10 --ema 0.999", with_own(digits, "gradient_norm"),
+        (*GAME, Bar("gradient_norm", ">=", 0.9), Bar("gradient_norm", "<=", 1.1)), seeds=(0,)),
+    Row("cdcgan", "cdcgan --data mnist --epochs 10 --ema 0.99", digits,
+        (Bar("conditional_accuracy", ">=", 0.97), Bar("variance_to_real", ">=", 0.6)), seeds=(0,)),
+)  # fmt: skip
+# The pictures of the page: a run's name, and what stands behind ``minigen sample RUN``.
+PICTURES: dict[str, str] = {
+    **dict.fromkeys(("dcgan-0", "lsgan-0", "sngan-0", "wgan_gp-0", "vae-20-0"), "--n 80 --nrow 16"),
+    **dict.fromkeys(("cdcgan-0", "cvae-0"), "--n 80"),
+    **dict.fromkeys(("gan-grid-0", "wgan_gp-grid-0"), "--n 2000"),
+    "super_resolution-0": "--n 5",
+    "inpainting-mnist-0": "--n 24",
+}

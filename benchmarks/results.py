@@ -19,6 +19,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def train(row: Row, seed: int, side: str) -> Path:
     if side == "minigen" and (ours / "checkpoints").exists():
         call("minigen", "train", "--resume", str(ours), "--quiet")
     elif side == "minigen":
-        call("minigen", "train", *row.words(seed), "--out", str(ours), "--quiet")
+        words = [word.format(data=os.environ.get("MINIGEN_DATA", "")) for word in row.words(seed)]
+        call("minigen", "train", *words, "--out", str(ours), "--quiet")
     elif not (theirs / "checkpoints").exists():
         if not (ours / "config.toml").exists():
             raise SystemExit(f"{row.name}, seed {seed}: PyTorch repeats a run of minigen's; measure that first")
@@ -78,12 +80,15 @@ def train(row: Row, seed: int, side: str) -> Path:
 
 def measure(row: Row, seed: int, side: str) -> dict[str, Any]:
     """Train and judge one run; return what is stored of it."""
-    folder = train(row, seed, side)
+    start = time.monotonic()
+    what: Any = seed if row.is_program else train(row, seed, side)
     minigen.manual_seed(0)
+    figures = {name: float(value) for name, value in row.figures(what).items()}
+    seconds = time.monotonic() - start if row.is_program else read_log(what / "log.jsonl")[-1]["seconds"]
     return {
         "command": row.command,
-        "seconds": round(read_log(folder / "log.jsonl")[-1]["seconds"], 1),
-        "figures": {name: float(value) for name, value in row.figures(folder).items()},
+        "seconds": round(seconds, 1),
+        "figures": figures,
         "versions": versions(side),
     }
 

@@ -78,6 +78,7 @@ def test_every_command_runs_outside_the_checkout(minigen):
         "sample run --n 4 --out grid.png",
         "train lenet --out judge --steps 2 --quiet",
         "evaluate judge",
+        "doctor run",
         "check mine.py::cube",
     ]
     printed = {line: minigen(line) for line in lines}
@@ -86,6 +87,7 @@ def test_every_command_runs_outside_the_checkout(minigen):
     assert all(minigen(f"{command} --help") for command in commands)
     assert "glyphs" in printed["list"]
     assert "5 steps" in printed["train --resume run --steps 5"]
+    assert "nothing found" in printed["doctor run"]
     assert "grid.png" in printed["sample run --n 4 --out grid.png"]
     assert re.search(r"accuracy +[\d.]+", printed["evaluate judge"])
     assert "agree with finite differences" in printed["check mine.py::cube"]

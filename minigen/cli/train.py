@@ -45,7 +45,8 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     parser: Parser = commands.add_parser(
         "train", help="train a system", usage=USAGE, description=DESCRIPTION, epilog=EXAMPLES
     )
-    named = next((word for word in argv if word in SYSTEMS or word.endswith(".py")), None)
+    words = argv if argv[:1] == ["train"] else []
+    named = next((word for word in words if word in SYSTEMS or word.endswith(".py")), None)
     parser.set_defaults(run=run, parser=parser, named=named)
     defaults = Config()
     parser.add_argument("system", nargs="?", metavar="SYSTEM", help=f"one of: {', '.join(SYSTEMS)}; or a Python file")

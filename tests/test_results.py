@@ -1,0 +1,101 @@
+"""The ledger: what counts, when a bar is met, what is measured again, and the page that shows it."""
+
+import pytest
+
+from benchmarks import ledger, results, results_page
+from benchmarks.ledger import Bar, Row
+from minigen import models
+
+ROW = Row("mine", "vae --data mnist", lambda folder: {}, (Bar("nats", "<=", 105),), seeds=(0, 1))
+OTHER = Row("other", "vae --data glyphs", lambda folder: {}, seeds=(0,))
+
+
+@pytest.fixture(autouse=True)
+def two_rows(monkeypatch):
+    monkeypatch.setattr(results_page, "ROWS", (ROW, OTHER))
+
+
+def stored(figures, row=ROW, side="minigen"):
+    run = {"command": row.command, "seconds": 90.0, "versions": "minigen 1"}
+    return {row.name: {side: {str(seed): run | {"figures": one} for seed, one in enumerate(figures)}}}
+
+
+def both(ours, theirs):
+    return {"mine": {**stored(ours)["mine"], **stored(theirs, side="torch")["mine"]}}
+
+
+@pytest.mark.parametrize(
+    ("bar", "ours", "theirs", "expected"),
+    [
+        (Bar("nats", "<=", 105), [104.0, 106.0], [], False),  # the worst seed counts
+        (Bar("nats", "<=", 105), [104.0, 105.0], [], True),
+        (Bar("nats", ">=", 105), [104.0, 106.0], [], False),
+        (Bar("nats", "<=", 105, mean=True), [104.0, 106.0], [], True),
+        (Bar("nats", "<=", 1.1, of="torch"), [108.0, 109.0], [100.0, 100.0], True),
+        (Bar("nats", "<=", 1.1, of="torch"), [108.0, 111.0], [100.0, 100.0], False),
+        (Bar("nats", "within", 2, of="torch", mean=True), [100.0, 106.0], [104.0, 104.0], True),
+        (Bar("nats", "within", 0.5, of="torch", mean=True), [100.0, 106.0], [104.0, 104.0], False),
+        (Bar("nats", "<=", 1.1, of="torch"), [108.0], [], None),
+        (Bar("nats", "<=", 105), [], [], None),
+    ],
+)
+def test_when_a_bar_is_met(bar, ours, theirs, expected):
+    store = both([{"nats": x} for x in ours], [{"nats": x} for x in theirs])
+    assert results_page.met(store, ROW, bar) is expected
+
+
+def test_a_bar_may_be_another_row():
+    store = stored([{"nats": 40.0}]) | stored([{"nats": 100.0}], OTHER)
+    assert results_page.met(store, ROW, Bar("nats", "<=", 0.5, of="other")) is True
+    assert results_page.met(store, ROW, Bar("nats", "<=", 0.3, of="other")) is False
+    assert results_page.in_words(Bar("nats", "<=", 0.5, of="other")) == "<= 0.5 x that of other"
+
+
+def test_what_an_older_command_gave_does_not_count():
+    store = stored([{"nats": 100.0}])
+    assert not results.missing(store, ROW, 0, "minigen")
+    assert results.missing(store, ROW, 1, "minigen")
+    assert results.missing(store, ROW, 0, "torch")
+    newer = ROW._replace(command="vae --data mnist --epochs 3")
+    assert results.missing(store, newer, 0, "minigen")
+    store["mine"]["minigen"]["0"]["command"] = "vae"
+    assert results_page.met(store, ROW, ROW.bars[0]) is None
+
+
+def test_the_page_shows_every_seed_the_bar_and_both_libraries():
+    page = results_page.render(both([{"nats": 104.0}, {"nats": 104.5}], [{"nats": 104.2}]))
+    assert "    minigen train vae --data mnist --seed 0|1\n" in page
+    assert "| nats | 104.5 (104, 104.5) | 104.2 | <= 105 | yes |" in page
+    assert "| minutes | 1.5 | 1.5 |" in page
+    assert "| mine | nats | <= 105 | 104.5 | yes |" in page
+    assert "Not run yet." in page.partition("## other")[2]
+
+
+def test_a_run_of_an_older_command_is_not_gone_on_with(tmp_path, monkeypatch):
+    """The words of each call are noted in place of being run; a run is a folder with checkpoints."""
+    calls = []
+    monkeypatch.setattr(results, "RUNS", tmp_path)
+    monkeypatch.setattr(results, "call", lambda *words: calls.append(words))
+    results.train(ROW, 0, "minigen")
+    assert calls[-1][:6] == ("minigen", "train", "vae", "--data", "mnist", "--seed")
+    (tmp_path / "mine-0" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "mine-0" / "config.toml").touch()
+    results.train(ROW, 0, "minigen")
+    assert calls[-1][:3] == ("minigen", "train", "--resume")
+    results.train(ROW, 0, "torch")
+    assert calls[-1][0] == "benchmarks.torch_side"
+    results.train(ROW._replace(command="vae"), 0, "minigen")
+    assert "--resume" not in calls[-1]
+    assert not (tmp_path / "mine-0").exists()
+    with pytest.raises(SystemExit, match="measure that first"):
+        results.train(ROW, 1, "torch")
+
+
+def test_the_rows_are_commands_of_systems_and_their_bars_name_rows():
+    names = [row.name for row in ledger.ROWS]
+    assert len(set(names)) == len(names)
+    for row in ledger.ROWS:
+        assert row.is_program or row.command.split()[0] in models.SYSTEMS
+        assert {bar.of for bar in row.bars} <= {"", "torch", *names}
+    runs = {f"{row.name}-{seed}" for row in ledger.ROWS for seed in row.seeds}
+    assert set(ledger.PICTURES) <= runs
