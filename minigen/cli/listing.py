@@ -20,15 +20,16 @@ def add_parser(commands: Any, argv: list[str]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print both lists."""
+    width = max(map(len, (*SYSTEMS, *data.NAMES)))
     print("systems (minigen train NAME)")
     for name, system in SYSTEMS.items():
         sizes = "/".join(map(str, system.image_sizes))
         points = ", or points in the plane" if system.takes_points else ""
         labels = ", with labels" if system.needs_labels else ""
-        print(f"  {name:<14} {system.summary}")
-        print(f"  {'':<14} wants images of {sizes} pixels, grey or colour{points}{labels}; by default {system.data}")
+        print(f"  {name:<{width}} {system.summary}")
+        print(f"  {'':<{width}} wants images of {sizes} pixels, grey or colour{points}{labels}; by default {system.data}")
     print("\ndata sets (minigen train ... --data NAME)")
     for name, text in data.NAMES.items():
-        print(f"  {name:<14} {text}")
-    print(f"  {'FOLDER':<14} your own images: a folder of files, or of one folder a class")
+        print(f"  {name:<{width}} {text}")
+    print(f"  {'FOLDER':<{width}} your own images: a folder of files, or of one folder a class")
     return 0

@@ -97,7 +97,7 @@ class CNN(ClassifierSystem):
     """
 
     name = "cnn"
-    summary = "the articles' convolutional classifiers, for 32x32 and for 28x28 images"
+    summary = "the course's convolutional classifiers, for 32x32 and for 28x28 images"
     Options = Options
     data = "shapes"
     image_sizes = (32, 28)
