@@ -42,7 +42,7 @@ lint: .venv/.tests ## check style and types only
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-results: .venv/.package ## measure again what docs/results.md says
+results: .venv/.tests ## measure what docs/results.md has not yet (hours; you install PyTorch: .venv/bin/pip install torch)
 	@$(BIN)/python -m benchmarks.results
 
 bench: .venv/.tests ## measure again what docs/speed.md says (20 minutes; you install PyTorch: .venv/bin/pip install torch)
