@@ -26,7 +26,7 @@ examples:
   minigen train dcgan                                      digits, on built-in data, into runs/dcgan-glyphs
   minigen train dcgan --data mnist --epochs 5 --out runs/mnist
   minigen train dcgan --data photos/ --image-size 64       your own images, a folder of files
-  minigen train lenet --data mnist --steps 1000              stop after 1000 steps
+  minigen train lenet --data mnist --steps 1000            stop after 1000 steps
   minigen train --resume runs/mnist                        go on where it was stopped
   minigen train --resume runs/mnist --epochs 10            go on further than was asked at first
   minigen train vae --help                                 a system's options, and where defaults are from

@@ -23,15 +23,8 @@ from minigen.models import System, find_system
 from minigen.models.system import check_options, check_shape
 
 CONFIG_FILE = "config.toml"
-CAN_BE_NONE = (
-    "data",
-    "test_data",
-    "image_size",
-    "channels",
-    "images",
-    "epochs",
-    "steps",
-)  # TOML has no None: then they are left out
+# TOML has no None: then they are left out.
+CAN_BE_NONE = ("data", "test_data", "image_size", "channels", "images", "epochs", "steps")
 EVALUATION_BATCH = 250  # images; it changes no figure, only the memory that is needed
 
 
