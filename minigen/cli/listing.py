@@ -26,8 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
         sizes = "/".join(map(str, system.image_sizes))
         points = ", or points in the plane" if system.takes_points else ""
         labels = ", with labels" if system.needs_labels else ""
+        wants = f"images of {sizes} pixels, grey or colour{points}{labels}"
         print(f"  {name:<{width}} {system.summary}")
-        print(f"  {'':<{width}} wants images of {sizes} pixels, grey or colour{points}{labels}; by default {system.data}")
+        print(f"  {'':<{width}} wants {wants}; by default {system.data}")
     print("\ndata sets (minigen train ... --data NAME)")
     for name, text in data.NAMES.items():
         print(f"  {name:<{width}} {text}")
