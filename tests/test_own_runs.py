@@ -96,6 +96,23 @@ def test_points_in_the_plane_are_drawn_and_counted(name, elsewhere, capsys):  # 
     assert main(["evaluate", "two", "--samples", "100"]) == 0, "there are no modes to count, but pictures to be drawn"
 
 
+def test_a_folder_without_a_test_part_is_shown_and_not_measured(elsewhere, capsys):  # noqa: F811
+    (elsewhere / "photos").mkdir()
+    for shade in range(30):
+        Image.new("L", (28, 28), 8 * shade).save(elsewhere / "photos" / f"{shade}.png")
+    command = "train vae --hidden-size 4 --batch-size 8 --steps 1 --channels 1 --image-size 28 --quiet "
+    command += "--data photos --out run"
+    main(command.split())
+    capsys.readouterr()
+    assert main(["evaluate", "run", "--samples", "40"]) == 0
+    assert "on 0 test images" in capsys.readouterr().out
+    found = json.loads((elsewhere / "run/evaluation/figures.json").read_text())
+    assert found["figures"] == {}
+    assert found["samples"] is None
+    assert main(["evaluate", "run", "--samples", "40", "--data", "photos"]) == 0
+    assert json.loads((elsewhere / "run/evaluation/figures.json").read_text())["samples"]["images"]["test"] == 30
+
+
 def test_a_label_is_for_those_who_can_be_told(elsewhere, capsys):  # noqa: F811
     small = words({"batch_size": 8} | SMALL["cgan"])
     main(["train", "cgan", "--steps", "1", "--images", "40", "--quiet", "--out", "told", *small])

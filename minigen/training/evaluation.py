@@ -15,7 +15,7 @@ import numpy as np
 
 import minigen
 from minigen import Tensor, plot
-from minigen.data import DataLoader, Toy2D, atomic_write
+from minigen.data import DataLoader, ImageFolder, Toy2D, atomic_write
 from minigen.metrics import judge_generator, mode_coverage, nearest_neighbours, to_grey28
 from minigen.models.system import System, images_of, random_state_of
 from minigen.training.config import EVALUATION_BATCH, Config, build, load_samples
@@ -86,15 +86,15 @@ def sample_figures(system: System, config: Config, samples: int) -> dict[str, An
         data without a test part, and for points whose distribution has no modes.
     """
     kind = type(system)
-    train, test = (load_samples(config, kind, train=part) for part in (True, False))
+    train, test = (load_samples(config, kind, train=part, shape=system.shape) for part in (True, False))
     if isinstance(train, Toy2D):
         if train.centers is None or train.sigma is None:
             return None
         found = mode_coverage(draw_samples(system, samples).cpu(), train.centers, train.sigma)
         modes = {f"modes_{least}": count for least, count in found.covered.items()}
         return {"modes": len(train.centers), **modes, "high_quality": found.high_quality, "kl": found.kl}
-    if not hasattr(test, "targets") or len(test) == 0:
-        return None
+    if isinstance(test, ImageFolder) and config.test_data is None:
+        return None  # it is what the system learned from: as a test it would praise copies
     classes = wanted_classes(system, samples).numpy() if system.conditional else None
     drawn = as_judged(draw_samples(system, samples).cpu(), kind)
     seen = as_judged(all_images(train, JUDGED_TRAINING_IMAGES), kind)
