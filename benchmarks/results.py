@@ -20,6 +20,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,7 @@ STORE = Path(__file__).with_name("results.json")
 SIDES = ("minigen", "torch")
 # What slows one library's BLAS on some machines and leaves the other alone; users have none of it.
 NOT_A_USERS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def read_store() -> dict[str, Any]:
@@ -53,8 +57,7 @@ def write_store(store: dict[str, Any]) -> None:
 def call(*words: str) -> None:
     """Show a command, and run it with this Python."""
     print("$", *words, flush=True)
-    environment = {name: value for name, value in os.environ.items() if name not in NOT_A_USERS}
-    subprocess.run([sys.executable, "-m", *words], check=True, env=environment)
+    subprocess.run([sys.executable, "-m", *words], check=True)
 
 
 def train(row: Row, seed: int, side: str) -> Path:
@@ -108,30 +111,67 @@ def missing(store: dict[str, Any], row: Row, seed: int, side: str) -> bool:
     return store.get(row.name, {}).get(side, {}).get(str(seed), {}).get("command") != row.command
 
 
-def main() -> None:
-    """Measure what is missing, and render the page after each run."""
+def measure_both(row_name: str, seed: int, sides: Sequence[str]) -> dict[str, Any]:
+    """Measure one seed of a row with each library in turn (a process of its own calls this)."""
+    minigen.tune_allocator()
+    row = next(row for row in ROWS if row.name == row_name)
+    return {side: measure(row, seed, side) for side in sides}
+
+
+def wanted(store: dict[str, Any], arguments: argparse.Namespace) -> list[tuple[str, int, list[str]]]:
+    """What is to be measured: row, seed, sides; the first seeds of all rows, then the second ones, and so on."""
+    found = []
+    for row in ROWS:
+        if arguments.only and row.name not in arguments.only:
+            continue
+        for rank, seed in enumerate(row.seeds):
+            sides = [
+                side
+                for side in row.sides
+                if side in arguments.side and (arguments.again or missing(store, row, seed, side))
+            ]
+            if sides and (not arguments.seeds or seed in arguments.seeds):
+                found.append((rank, row.name, seed, sides))
+    return [(name, seed, sides) for _, name, seed, sides in sorted(found, key=lambda one: one[0])]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=[row.name for row in ROWS], help="these rows")
     parser.add_argument("--side", nargs="+", choices=SIDES, default=SIDES, help="one library alone")
     parser.add_argument("--seeds", nargs="+", type=int, help="these seeds alone")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time, of one thread each (cores)")
     parser.add_argument("--again", action="store_true", help="judge finished runs again")
     parser.add_argument("--page", action="store_true", help="measure nothing, render the page")
-    arguments = parser.parse_args()
-    minigen.tune_allocator()
-    store = read_store()
-    rows = [row for row in ROWS if not arguments.only or row.name in arguments.only]
-    for row in [] if arguments.page else rows:
-        for seed in row.seeds:
-            for side in row.sides:
-                wanted = side in arguments.side and (not arguments.seeds or seed in arguments.seeds)
-                if wanted and (arguments.again or missing(store, row, seed, side)):
-                    found = measure(row, seed, side)
-                    store = read_store()
-                    store.setdefault(row.name, {}).setdefault(side, {})[str(seed)] = found
-                    write_store(store)
-                    print(row.name, side, seed, found["figures"], flush=True)
+    return parser
+
+
+def main() -> None:
+    """Measure what is missing, and render the page after each run."""
+    arguments = parser().parse_args()
+    for name in NOT_A_USERS:
+        os.environ.pop(name, None)
+    os.environ.update(ONE_THREAD)  # the processes below are started with them
+    store, failed = read_store(), []
+    with ProcessPoolExecutor(arguments.jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
+        todo = [] if arguments.page else wanted(store, arguments)
+        measured = {pool.submit(measure_both, *one): one for one in todo}
+        for done in as_completed(measured):
+            name, seed, _ = measured[done]
+            if done.exception() is not None:  # the others are not given up for it
+                failed.append(f"{name}, seed {seed}: {done.exception()}")
+                continue
+            for side, found in done.result().items():
+                store = read_store()
+                store.setdefault(name, {}).setdefault(side, {})[str(seed)] = found
+                write_store(store)
+                print(name, side, seed, found["figures"], flush=True)
+            results_page.write(store)
     draw_pictures()
     results_page.write(store)
+    if failed:
+        raise SystemExit("\n".join(failed))
 
 
 def draw_pictures() -> None:

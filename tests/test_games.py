@@ -12,6 +12,7 @@ from table.systems import SMALL, make
 from test_models import batch_for, check_model, snapshot
 
 import minigen
+import minigen.nn.functional as F
 from minigen import Tensor, models, nn
 from minigen.models import gan
 from minigen.models.averaging import moving_average
@@ -498,6 +499,38 @@ def test_a_label_is_a_map_of_ones_beside_the_colours():
     assert np.array_equal(seen[0][:, :3].numpy(), images.numpy())
     assert seen[0][:, 3:].sum((2, 3)).argmax(1).tolist() == [4, 0]
     assert seen[0][:, 3:].sum().item() == 2 * 32 * 32
+
+
+def test_a_wrong_label_is_any_of_the_others():
+    system, labels = make("cdcgan"), minigen.tensor(np.arange(10).repeat(200))
+    wrong = system.wrong(labels)
+    pairs = {(right, other) for right, other in zip(labels.tolist(), wrong.tolist(), strict=True)}
+    assert pairs == {(right, other) for right in range(10) for other in range(10) if right != other}
+
+
+def test_cdcgans_discriminator_learns_from_real_images_with_wrong_labels():
+    """Its loss is the formula's of Reed et al. (2016), algorithm 1, the forgeries' two kinds weighted by w."""
+    images, labels = batch_for(make("cdcgan"), 6)
+    for weight, classes in ((0.3, 10), (0.0, 10), (0.3, 1)):
+        options = models.cdcgan.Options(wrong_labels=weight, **SMALL["cdcgan"])
+        system = models.CDCGAN(options, classes=classes).train()
+        labels = labels % classes
+        seen = []
+        system.discriminator.register_forward_hook(lambda module, args, out, seen=seen: seen.append((*args, out)))
+        loss = system.training_step([images, labels])["loss_d"].item()
+        turns = seen[:-1]  # the last one is G's
+        assert len(turns) == (3 if weight and classes > 1 else 2)
+        real, fake = turns[0][2], turns[1][2]
+        expected = F.softplus(-real).mean().item() + (1 - weight) * F.softplus(fake).mean().item()
+        if len(turns) == 3:
+            assert turns[2][0] is images
+            assert not (turns[2][1] == labels).any()
+            expected += weight * F.softplus(turns[2][2]).mean().item()
+        else:
+            expected += weight * F.softplus(fake).mean().item()
+        assert loss == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="wrong_labels must be below 1, not 1"):
+        models.CDCGAN(models.cdcgan.Options(wrong_labels=1))
 
 
 # --- learning, in seconds

@@ -91,6 +91,21 @@ def test_a_run_of_an_older_command_is_not_gone_on_with(tmp_path, monkeypatch):
         results.train(ROW, 1, "torch")
 
 
+def test_first_seeds_of_all_rows_come_before_second_ones(monkeypatch):
+    monkeypatch.setattr(results, "ROWS", (ROW, ROW._replace(name="other")))
+    store = both([{"nats": 104.0}], [])
+    asked = results.parser().parse_args([])
+    torch, either = ["torch"], ["minigen", "torch"]
+    assert results.wanted(store, asked) == [
+        ("mine", 0, torch),
+        ("other", 0, either),
+        ("mine", 1, either),
+        ("other", 1, either),
+    ]
+    asked = results.parser().parse_args(["--again", "--seeds", "1", "--side", "torch"])
+    assert results.wanted(store, asked) == [("mine", 1, torch), ("other", 1, torch)]
+
+
 def test_the_rows_are_commands_of_systems_and_their_bars_name_rows():
     names = [row.name for row in ledger.ROWS]
     assert len(set(names)) == len(names)
