@@ -63,7 +63,7 @@ def call(*words: str) -> None:
 def train(row: Row, seed: int, side: str) -> Path:
     """Train one run, or go on with it; return its folder."""
     ours, theirs = RUNS / f"{row.name}-{seed}", RUNS / f"{row.name}-{seed}-torch"
-    asked = ours.with_suffix(".command")  # a run of an older command is not gone on with
+    asked = RUNS / f"{ours.name}.command"  # a run of an older command is not gone on with
     if not asked.exists() or asked.read_text() != row.command:
         for old in (ours, theirs):
             shutil.rmtree(old, ignore_errors=True)
