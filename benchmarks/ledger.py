@@ -219,6 +219,9 @@ ROWS: tuple[Row, ...] = (
         published="Set5 x3, PSNR on Y: bicubic 30.39 dB, ESPCN 32.55 dB (with more images to learn from)"),
     Row("inpainting-mnist", "inpainting --data mnist --steps 4000", holes,
         (Bar("gain", ">=", 4), Bar("read_filled", ">=", 0.9)), note="Holes of 12x12 pixels at a random place."),
+    Row("inpainting-facades", "inpainting --data {runs}/facades-train --test-data {runs}/facades-test --image-size 64 "
+        "--hole 24 --depth 3 --batch-size 16 --steps 1000 --decay-steps 1000", evaluated, seeds=(0,),
+        note="Photographs of facades at 64x64, 120 to learn from and 30 to test on; holes of 24x24 pixels."),
     Row("dcgan", "dcgan --data mnist --epochs 10", digits, (*GAME, Bar("fid", "<=", 0.5, of="vae-20")), seeds=(0,)),
     Row("lsgan", "lsgan --data mnist --epochs 10", digits, GAME, seeds=(0,)),
     Row("sngan", "sngan --data mnist --epochs 10", with_own(digits, "sigma_error"),
@@ -235,4 +238,5 @@ PICTURES: dict[str, str] = {
     **dict.fromkeys(("gan-grid-0", "wgan_gp-grid-0"), "--n 2000"),
     "super_resolution-0": "--n 5",
     "inpainting-mnist-0": "--n 24",
+    "inpainting-facades-0": "--n 12",
 }

@@ -60,6 +60,14 @@ def call(*words: str) -> None:
     subprocess.run([sys.executable, "-m", *words], check=True)
 
 
+def split_facades(photos: Path) -> None:
+    """Copy the photographs of facades into two folders: the first 120 to learn from, the other 30 to test on."""
+    for path in photos.glob("*_A.jpg"):
+        folder = RUNS / ("facades-train" if int(path.stem.removesuffix("_A")) <= 120 else "facades-test")
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / path.name)
+
+
 def train(row: Row, seed: int, side: str) -> Path:
     """Train one run, or go on with it; return its folder."""
     ours, theirs = RUNS / f"{row.name}-{seed}", RUNS / f"{row.name}-{seed}-torch"
@@ -72,7 +80,10 @@ def train(row: Row, seed: int, side: str) -> Path:
     if side == "minigen" and (ours / "checkpoints").exists():
         call("minigen", "train", "--resume", str(ours), "--quiet")
     elif side == "minigen":
-        words = [word.format(data=os.environ.get("MINIGEN_DATA", "")) for word in row.words(seed)]
+        places = {"data": os.environ.get("MINIGEN_DATA", ""), "runs": RUNS}
+        if any("{runs}" in word for word in row.words(seed)):
+            split_facades(Path(places["data"]) / "facades" / "trainA")
+        words = [word.format(**places) for word in row.words(seed)]
         call("minigen", "train", *words, "--out", str(ours), "--quiet")
     elif not (theirs / "checkpoints").exists():
         if not (ours / "config.toml").exists():

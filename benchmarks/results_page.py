@@ -90,7 +90,7 @@ def section(store: dict[str, Any], row: Row) -> str:
     """One row of the ledger as a section of the page."""
     ours, theirs = (seeds_of(store, row, side) for side in ("minigen", "torch"))
     command = row.command if row.is_program else f"minigen train {row.command} --seed {'|'.join(map(str, row.seeds))}"
-    text = [f"## {row.name}", "", "    " + command.format(data="$MINIGEN_DATA"), ""]
+    text = [f"## {row.name}", "", "    " + command.format(data="$MINIGEN_DATA", runs="runs/results"), ""]
     text += [row.note, ""] if row.note else []
     if not ours:
         return "\n".join([*text, "Not run yet.", ""])
