@@ -160,13 +160,19 @@ def back_from_torch(twin: Any, system: System) -> None:
 # --- a run ------------------------------------------------------------------------------------------------------------
 
 
+def steps_of(config: Config, per_epoch: int) -> int:
+    """After how many steps a run ends: by its steps or by its epochs, whichever comes first."""
+    ends = [config.steps, config.epochs and math.ceil(config.epochs * per_epoch)]
+    return min(end for end in ends if end is not None)
+
+
 def train(config: Config, folder: Path) -> None:
     """Do with PyTorch what ``minigen train`` does; at the end the folder holds config, log and one checkpoint."""
     system, loader, _ = build(config)
     twin = torch_twin(system)
     twin.train()
     per_epoch, step, started = len(loader), 0, time.monotonic()
-    goal = int(min(config.steps or math.inf, math.ceil((config.epochs or math.inf) * per_epoch)))
+    goal = steps_of(config, per_epoch)
     records = []
     while step < goal:
         for batch in loader:

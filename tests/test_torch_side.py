@@ -56,3 +56,11 @@ def test_a_twin_begins_with_the_same_weights_and_trains_into_a_run(tmp_path):
     assert system.sample(2).shape == (2, 1, 28, 28)
     records = read_log(tmp_path / "log.jsonl")
     assert [record["step"] for record in records] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("steps", "epochs", "ends"), [(3, None, 3), (None, 2.5, 25), (30, 2, 20), (10, 2, 10)])
+def test_a_twin_trains_as_long(steps, epochs, ends):
+    from minigen.training import Config
+
+    config = Config(system="vae", data="glyphs", steps=steps, epochs=epochs)
+    assert torch_side.steps_of(config, per_epoch=10) == ends
