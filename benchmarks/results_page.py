@@ -16,8 +16,8 @@ Written by `make results`, which trains every row below, with minigen and with P
 where it was stopped.  Both sides have the same files of `minigen.models` (`benchmarks/torch_side.py` reads them with
 PyTorch's tensors, layers and optimizers in place of minigen's), initial weights, batches and noise, and their samples
 are judged by the same code.  Lengths and settings were fixed before the test set was looked at; the last weights count.
-Where several seeds were run, the worst one counts; the others stand behind it.  Minutes are those of training with one
-thread, while another run went on beside it on the other of two cores.
+Where several seeds were run, the worst one counts; the others stand behind it.  Minutes are those of a processor:
+every run was trained with one thread.
 
 "fid" and the like are distances on the features of the small classifier of digits that comes with minigen
 (`minigen.metrics`), so they compare with each other and with no figure published elsewhere.  fid_floor is what as many

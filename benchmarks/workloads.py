@@ -131,13 +131,13 @@ def w3(lib: Any) -> Step:
     return step
 
 
-def w4(lib: Any) -> Step:
-    """VAE 784-400-20, batch 128."""
+def w4(lib: Any, batch: int = 128) -> Step:
+    """VAE 784-400-20."""
     nn = lib.nn
     encoder, heads = nn.Sequential(nn.Linear(784, 400), nn.ReLU()), nn.Linear(400, 40)
     decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
     parts = nn.ModuleList([encoder, heads, decoder])
-    adam, images = lib.optim.Adam(parts.parameters(), lr=1e-3), lib.rand(128, 784)
+    adam, images = lib.optim.Adam(parts.parameters(), lr=1e-3), lib.rand(batch, 784)
     bce = nn.BCEWithLogitsLoss(reduction="sum")
 
     def step() -> None:
@@ -145,7 +145,7 @@ def w4(lib: Any) -> Step:
         z = mu + lib.randn_like(mu) * (logvar * 0.5).exp()
         kl = -0.5 * (1 + logvar - mu * mu - logvar.exp()).sum()
         adam.zero_grad()
-        ((bce(decoder(z), images) + kl) / 128).backward()
+        ((bce(decoder(z), images) + kl) / batch).backward()
         adam.step()
 
     return step
@@ -191,8 +191,8 @@ def w5(lib: Any) -> Step:
     return step
 
 
-def w6(lib: Any) -> Step:
-    """ResNet-20, batch 64 (He et al. 2016, section 4.2; identity shortcuts, padded with zero channels)."""
+def w6(lib: Any, batch: int = 64) -> Step:
+    """ResNet-20 (He et al. 2016, section 4.2; identity shortcuts, padded with zero channels)."""
     nn = lib.nn
 
     class Block(nn.Module):
@@ -220,7 +220,7 @@ def w6(lib: Any) -> Step:
         nn.Linear(64, 10),
     )
     sgd, loss = lib.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4), nn.CrossEntropyLoss()
-    images, labels = lib.randn(64, 3, 32, 32), lib.randint(0, 10, (64,))
+    images, labels = lib.randn(batch, 3, 32, 32), lib.randint(0, 10, (batch,))
 
     def step() -> None:
         sgd.zero_grad()

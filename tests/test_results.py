@@ -1,5 +1,7 @@
 """The ledger: what counts, when a bar is met, what is measured again, and the page that shows it."""
 
+import os
+
 import pytest
 
 from benchmarks import ledger, results, results_page
@@ -89,6 +91,18 @@ def test_a_run_of_an_older_command_is_not_gone_on_with(tmp_path, monkeypatch):
     assert not (tmp_path / "mine-0").exists()
     with pytest.raises(SystemExit, match="measure that first"):
         results.train(ROW, 1, "torch")
+
+
+def test_a_run_that_went_on_is_timed_as_if_all_had_gone_so_fast(tmp_path, monkeypatch):
+    """10 of 40 steps took 3 seconds of the program and 1 of the system."""
+    run = tmp_path / "mine-0.5-0"
+    run.mkdir()
+    (run / "log.jsonl").write_text('{"step": 30}\n')
+    clock = iter([(0, 0, 2.0, 5.0, 0), (9, 9, 5.0, 6.0, 100)])
+    monkeypatch.setattr(results.os, "times", lambda: os.times_result(next(clock)))
+    monkeypatch.setattr(results, "call", lambda *words: (run / "log.jsonl").write_text('{"step": 40}\n'))
+    results.timed(run, "minigen", "train")
+    assert (tmp_path / "mine-0.5-0.seconds").read_text() == "16.0\n"
 
 
 def test_first_seeds_of_all_rows_come_before_second_ones(monkeypatch):
