@@ -51,6 +51,8 @@ from minigen.models.system import (
     standard_normal,
     wanted_labels,
     with_batch_statistics,
+    wrong_labels,
+    wrong_weight,
 )
 from minigen.optim import Adam
 
@@ -138,13 +140,11 @@ class CDCGAN(System):
     def __init__(self, options: Any = None, *, shape: Shape = (1, 28, 28), classes: int = 10) -> None:
         super().__init__(options, shape=shape, classes=classes)
         options = self.options
-        if options.wrong_labels >= 1:
-            raise ValueError(f"cdcgan: option wrong_labels must be below 1, not {options.wrong_labels}")
+        self.wrong_weight = wrong_weight(self)
         self.generator = Generator(self.shape, classes, options)
         self.discriminator = Discriminator(self.shape, classes, options)
         self.average = moving_average(self.generator, options.ema)
         self.objective = OBJECTIVES["non-saturating"]
-        self.wrong_weight = options.wrong_labels if classes > 1 else 0.0
         betas = (options.beta1, options.beta2)
         self.optimizers = {
             "discriminator": Adam(self.discriminator.parameters(), lr=options.lr_discriminator, betas=betas),
@@ -160,7 +160,7 @@ class CDCGAN(System):
         real_logits, fake_logits = self.discriminator(real, labels), self.discriminator(fake.detach(), labels)
         loss_d = self.objective.discriminator_loss(real_logits, fake_logits)
         if self.wrong_weight:  # and a third kind: the image is real, the label beside it is another one's
-            wrong_logits = self.discriminator(real, self.wrong(labels))
+            wrong_logits = self.discriminator(real, wrong_labels(labels, self.classes))
             loss_wrong = self.objective.discriminator_loss(real_logits, wrong_logits)
             loss_d = (1 - self.wrong_weight) * loss_d + self.wrong_weight * loss_wrong
         self.zero_grad()
@@ -178,10 +178,6 @@ class CDCGAN(System):
         if self.average is not None:
             self.average.update_parameters(self.generator)
         return {"loss_d": loss_d, "loss_g": loss_g, **self.objective.verdicts(real_logits, fake_logits)}
-
-    def wrong(self, labels: Tensor) -> Tensor:
-        """For each label draw one of the others (N,), all equally likely."""
-        return (labels + minigen.randint(1, self.classes, (len(labels),), device=self.device)) % self.classes
 
     def noise(self, n: int) -> Tensor:
         """Draw z (n, Z) from N(0, 1)."""

@@ -4,18 +4,31 @@ A GAN draws whatever it likes.  Mirza and Osindero (2014) give the label y to *b
 and y, and D says how probably (x, y) is a real image with its real label.  A fine 3 under the label 8 is then a forgery
 like any other, and G is caught unless it draws what was asked for.  Told to G alone, the label would be ignored.
 
+The networks are those of `minigen.models.gan`, and the label is one more input of both: a one-hot vector, beside the
+noise and beside the pixels.  How loud it is there decides: too faint, and it is not heard among a hundred numbers of
+noise or 784 pixels; too loud, and G hears nothing else and draws every digit the same way.
+
+That D *may* compare image and label does not mean that it does: while G's images look drawn, D wins by looking at the
+image alone, and G is never told what the label is for.  Reed et al. (2016) give D a third kind of pair, a real image
+under a wrong label, which only the label gives away; G is then taught by a D that can read.
+
 References
 ----------
 Mirza, Osindero, Conditional Generative Adversarial Nets, 2014, arXiv:1411.1784.
+Reed et al., Generative Adversarial Text to Image Synthesis, 2016, arXiv:1605.05396 (``wrong_labels``).
 Yazici et al., The Unusual Effectiveness of Averaging in GAN Training, 2019, arXiv:1806.04498 (``ema``).
 
 Deviations
 ----------
-- D's hidden layers are LeakyReLU, as wide as the paper's maxout layers have linear pieces (240 units of 5 pieces for
-  the image, 50 of 5 for the label, 240 of 4 for both).
+- The paper maps z and y, and x and y, to hidden layers of their own before it joins them (G: 200 and 1000 units, then
+  1200; D: maxout).  So built, and with Adam, D wins: after four epochs of MNIST G drew one image a class, and 60 % of
+  them were the digit that was asked for.
+- The gains of the labels, which the paper has not.  After two epochs of MNIST with ``ema`` 0.99, of the digits that G
+  drew 95 % were those asked for, with 43 % of the real ones' variance within a class; with a gain of 28 in D 99 % and
+  19 %, with 3 in D 92 % and 34 % (2,000 samples, one seed).
 - Adam with DCGAN's settings instead of SGD with a growing momentum and a falling step size; dropout in D alone.
-- Images lie in [-1, 1] and G ends in tanh; in the paper they lie in [0, 1] and G ends in a sigmoid.
-- z is drawn from N(0, 1); the paper draws from a uniform distribution.
+- Reed's pairs (``wrong_labels``), which the paper did not know.
+- All else deviates as in `minigen.models.gan`.
 """
 
 from __future__ import annotations
@@ -28,30 +41,40 @@ from typing import Any
 import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
+from minigen.models import gan
 from minigen.models.averaging import moving_average
 from minigen.models.objectives import OBJECTIVES
-from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal, wanted_labels
+from minigen.models.system import (
+    Mean,
+    Shape,
+    System,
+    evaluating,
+    option,
+    standard_normal,
+    wanted_labels,
+    wrong_labels,
+    wrong_weight,
+)
 from minigen.optim import Adam
 
 
 @dataclass
 class Options:
-    """The settings of the conditional GAN; sections without a name are those of Mirza and Osindero (2014)."""
+    """The settings of the conditional GAN: the GAN's for images; sections are those of Mirza and Osindero (2014)."""
 
     batch_size: int = option(100, "images a step (section 4.1)")
     latent_size: int = option(100, "length Z of the noise vector z (section 4.1)")
-    noise_units: int = option(200, "G: hidden units for z (section 4.1)")
-    label_units: int = option(1000, "G: hidden units for the label (section 4.1)")
-    joint_units: int = option(1200, "G: hidden units for both together (section 4.1)")
-    critic_image_units: int = option(1200, "D: hidden units for the image (section 4.1: 240 of 5 pieces)")
-    critic_label_units: int = option(250, "D: hidden units for the label (section 4.1: 50 of 5 pieces)")
-    critic_joint_units: int = option(960, "D: hidden units for both together (section 4.1: 240 of 4 pieces)")
-    dropout: float = option(0.5, "share of D's hidden units left out at each step (section 4.1)")
-    leaky_slope: float = option(0.2, "slope of D's LeakyReLU below 0 (Radford et al. 2016, section 4)")
+    hidden_size: int = option(512, "units of each of the three hidden layers (section 4.1: 1200 at most)")
+    dropout: float = option(0.3, "share of D's hidden units left out at each step (section 4.1: 0.5)")
     lr_generator: float = option(2e-4, "Adam's step size in G (Radford et al. 2016, section 4)")
     lr_discriminator: float = option(2e-4, "Adam's step size in D (Radford et al. 2016, section 4)")
     beta1: float = option(0.5, "Adam's momentum (Radford et al. 2016, section 4)")
     beta2: float = option(0.999, "Adam's decay of the squared gradient (Kingma and Ba 2015, algorithm 1)")
+    generator_label_gain: float = option(3.0, "the number in G's one-hot labels that is not 0 (see Deviations)")
+    discriminator_label_gain: float = option(8.0, "the number in D's one-hot labels that is not 0 (see Deviations)")
+    wrong_labels: float = option(
+        0.5, "weight of real images with wrong labels among D's forgeries (Reed et al. 2016, algorithm 1); 0: none"
+    )
     ema: float = option(0.0, "decay of the mean of G's weights that draws; 0: G itself (Yazici et al. 2019: 0.9999)")
 
 
@@ -59,41 +82,34 @@ class Options:
 
 
 class Generator(nn.Module):
-    """Noise (N, Z) and labels (N,) to images (N, C, H, W) in [-1, 1]."""
+    """Noise (N, Z) and labels (N,) to images (N, C, H, W) in [-1, 1]: the GAN's, from Z + classes numbers."""
 
     def __init__(self, shape: Shape, classes: int, options: Options) -> None:
         super().__init__()
-        self.shape = shape
-        self.noise = nn.Linear(options.latent_size, options.noise_units)
-        self.label = nn.Embedding(classes, options.label_units)  # a linear layer of the label as one-hot vector
-        self.joint = nn.Linear(options.noise_units + options.label_units, options.joint_units)
-        self.pixels = nn.Linear(options.joint_units, math.prod(shape))
+        self.classes, self.label_gain = classes, options.generator_label_gain
+        self.network = gan.Generator(shape, options.latent_size + classes, options.hidden_size)
+        gan.initialise(self.network)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """Return images (N, C, H, W)."""
-        hidden = minigen.cat([self.noise(z), self.label(labels)], dim=1)  # (N, 200), (N, 1000) -> (N, 1200)
-        hidden = F.relu(self.joint(F.relu(hidden)))  # (N, 1200)
-        return self.pixels(hidden).tanh().reshape(-1, *self.shape)  # (N, 784) -> (N, C, H, W)
+        y = self.label_gain * F.one_hot(labels, self.classes).to(dtype=z.dtype)  # (N,) -> (N, K)
+        return self.network(minigen.cat([z, y], dim=1))  # (N, Z + K) -> (N, C, H, W)
 
 
 class Discriminator(nn.Module):
-    """Images (N, C, H, W) and labels (N,) to logits (N,) of "a real image, and this is its label"."""
+    """Images (N, C, H, W) and labels (N,) to logits (N,) of "a real image, and this is its label": the GAN's."""
 
     def __init__(self, shape: Shape, classes: int, options: Options) -> None:
         super().__init__()
-        self.image = nn.Linear(math.prod(shape), options.critic_image_units)
-        self.label = nn.Embedding(classes, options.critic_label_units)
-        self.joint = nn.Linear(options.critic_image_units + options.critic_label_units, options.critic_joint_units)
-        self.logit = nn.Linear(options.critic_joint_units, 1)
-        self.activation = nn.LeakyReLU(options.leaky_slope)
-        self.dropout = nn.Dropout(options.dropout)
+        self.classes, self.label_gain = classes, options.discriminator_label_gain
+        inputs = (math.prod(shape) + classes, 1, 1)
+        self.network = gan.Discriminator(inputs, options.hidden_size, options.dropout)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """Return logits (N,)."""
-        hidden = minigen.cat([self.image(x.flatten(1)), self.label(labels)], dim=1)  # (N, 1200), (N, 250)
-        hidden = self.dropout(self.activation(hidden))  # (N, 1450)
-        hidden = self.dropout(self.activation(self.joint(hidden)))  # (N, 1450) -> (N, 960)
-        return self.logit(hidden).flatten()  # (N, 960) -> (N, 1) -> (N,)
+        pixels = x.flatten(1)  # (N, C, H, W) -> (N, CHW)
+        y = self.label_gain * F.one_hot(labels, self.classes).to(dtype=x.dtype)  # (N,) -> (N, K)
+        return self.network(minigen.cat([pixels, y], dim=1))  # (N, CHW + K) -> (N,)
 
 
 # -------------------------------------------------------------------------------------------------- system
@@ -102,8 +118,10 @@ class Discriminator(nn.Module):
 class CGAN(System):
     """The conditional game of G and D with dense networks.
 
-    D lowers -log D(x, y) - log(1 - D(G(z, y), y)), and G lowers -log D(G(z, y), y); both in nats, means over the images
-    of a batch (section 3.2, equation 2; `minigen.models.objectives`).
+    D lowers -log D(x, y) - (1 - w) log(1 - D(G(z, y), y)) - w log(1 - D(x, y')), where y' is a wrong label of x and w
+    the option ``wrong_labels`` (Reed et al. 2016, algorithm 1); G lowers -log D(G(z, y), y) (section 3.2, equation 2).
+    Both in nats, means over the images of a batch (`minigen.models.objectives`).  A data set of one class has no wrong
+    labels: there w is 0.
 
     Examples
     --------
@@ -123,6 +141,7 @@ class CGAN(System):
     def __init__(self, options: Any = None, *, shape: Shape = (1, 28, 28), classes: int = 10) -> None:
         super().__init__(options, shape=shape, classes=classes)
         options = self.options
+        self.wrong_weight = wrong_weight(self)
         self.generator = Generator(self.shape, classes, options)
         self.discriminator = Discriminator(self.shape, classes, options)
         self.average = moving_average(self.generator, options.ema)
@@ -142,6 +161,10 @@ class CGAN(System):
             fake = self.generator(self.noise(len(real)), labels)  # (N, Z), (N,) -> (N, C, H, W)
         real_logits, fake_logits = self.discriminator(real, labels), self.discriminator(fake, labels)
         loss_d = self.objective.discriminator_loss(real_logits, fake_logits)
+        if self.wrong_weight:  # and a third kind: the image is real, the label beside it is another one's
+            wrong_logits = self.discriminator(real, wrong_labels(labels, self.classes))
+            loss_wrong = self.objective.discriminator_loss(real_logits, wrong_logits)
+            loss_d = (1 - self.wrong_weight) * loss_d + self.wrong_weight * loss_wrong
         self.optimizers["discriminator"].zero_grad()
         loss_d.backward()
         self.optimizers["discriminator"].step()

@@ -64,7 +64,7 @@ class System(nn.Module):
     name, summary : str
         The name on the command line, and one line for ``minigen list``.
     source : str
-        What `find_system` knows the system by: its name, or the path of the file that it was imported from.
+        Of a user's own system the path of the file that it is from; checkpoints and configurations name it.
     Options : type
         A dataclass; it has at least ``batch_size``.
     data : str
@@ -251,6 +251,31 @@ def with_batch_statistics(network: nn.Module) -> Iterator[None]:
         network.train(was_training)
         for name, buffer in network.named_buffers():
             buffer.copy_(before[name])
+
+
+def wrong_weight(system: System) -> float:
+    """Return the weight of real images with wrong labels in D's loss: the option ``wrong_labels``, 0 for one class.
+
+    Raises
+    ------
+    ValueError
+        If it is 1 or more: D would not learn from G's images at all.
+    """
+    weight = system.options.wrong_labels
+    if weight >= 1:
+        raise ValueError(f"{system.name}: option wrong_labels must be below 1, not {weight}")
+    return weight if system.classes > 1 else 0.0
+
+
+def wrong_labels(labels: Tensor, classes: int) -> Tensor:
+    """For each label (N,) draw one of the other classes, all equally likely.
+
+    Examples
+    --------
+    >>> wrong_labels(minigen.tensor([0, 1, 1]), classes=2).tolist()
+    [1, 0, 0]
+    """
+    return (labels + minigen.randint(1, classes, (len(labels),), device=labels.device)) % classes
 
 
 def refuse_gradients(network: nn.Module, player: str, remedy: str) -> None:

@@ -14,15 +14,7 @@ SMALL = {
     "gan": {"hidden_size": 8, "latent_size": 5},
     "dcgan": {"generator_width": 2, "discriminator_width": 2, "latent_size": 5},
     "lsgan": {"generator_width": 2, "discriminator_width": 2, "latent_size": 5, "ema": 0.5},
-    "cgan": {
-        "latent_size": 5,
-        "noise_units": 3,
-        "label_units": 4,
-        "joint_units": 6,
-        "critic_image_units": 8,
-        "critic_label_units": 4,
-        "critic_joint_units": 6,
-    },
+    "cgan": {"hidden_size": 6, "latent_size": 5},
     "cdcgan": {"generator_width": 4, "discriminator_width": 2, "latent_size": 5},
     "wgan": {
         "generator_width": 2,
