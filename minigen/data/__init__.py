@@ -5,16 +5,19 @@ numbers, `transforms.py` what is done to an image; then a file for each data set
 finds them by name.
 """
 
+from minigen.data.archives import ArchiveError, unpack
 from minigen.data.cifar10 import CIFAR10, CifarError
 from minigen.data.collate import default_collate
 from minigen.data.dataset import Dataset, Subset, TensorDataset, random_split
+from minigen.data.download import DownloadError
 from minigen.data.files import WriteError, atomic_write, cache_folder
-from minigen.data.folder import ImageFolder
+from minigen.data.folder import ImageFolder, PictureFolder, PictureWarning
 from minigen.data.glyphs import Glyphs
 from minigen.data.idx import IdxError, read_idx
 from minigen.data.images import ImageSet
 from minigen.data.loader import DataLoader
 from minigen.data.mnist import MNIST, FashionMNIST
+from minigen.data.pictures import PictureError
 from minigen.data.pieces import RandomPieces, WholePictures
 from minigen.data.registry import NAMES, load
 from minigen.data.sampling import sample_generator
@@ -25,14 +28,19 @@ __all__ = [
     "CIFAR10",
     "MNIST",
     "NAMES",
+    "ArchiveError",
     "CifarError",
     "DataLoader",
     "Dataset",
+    "DownloadError",
     "FashionMNIST",
     "Glyphs",
     "IdxError",
     "ImageFolder",
     "ImageSet",
+    "PictureError",
+    "PictureFolder",
+    "PictureWarning",
     "RandomPieces",
     "Shapes",
     "Subset",
@@ -47,4 +55,5 @@ __all__ = [
     "random_split",
     "read_idx",
     "sample_generator",
+    "unpack",
 ]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import gzip
 import os
-import tarfile
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -25,12 +25,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigen.data.files import atomic_write, data_folders, download_file
+from minigen.data.archives import ArchiveError, unpack
+from minigen.data.download import download_file
+from minigen.data.files import data_folders
 from minigen.data.images import ImageSet
 
 EDGE = 32  # pixels
 RECORD = 1 + 3 * EDGE * EDGE  # bytes: a label, then the planes red, green, blue
 META = "batches.meta.txt"  # the names of the classes, one a line
+LONGEST_META = 10_000  # bytes; the published file has 61
+MEMBERS = 100  # files in the published archive: 8
 
 
 class CifarError(ValueError):
@@ -78,7 +82,11 @@ class CIFAR10(ImageSet):
     )  # fmt: skip
     archive: ClassVar[str] = "cifar-10-binary.tar.gz"
     inner: ClassVar[str] = "cifar-10-batches-bin"  # the folder in the archive
-    mirrors: ClassVar[tuple[str, ...]] = ("https://www.cs.toronto.edu/~kriz/",)
+    mirrors: ClassVar[tuple[str, ...]] = (
+        "https://www.cs.toronto.edu/~kriz/",
+        "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/",
+        "https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets/",
+    )
     sha256: ClassVar[str] = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
     #: How many images each file holds.
     counts: ClassVar[dict[str, int]] = {
@@ -97,7 +105,7 @@ class CIFAR10(ImageSet):
     ) -> None:
         folders = data_folders("CIFAR10", root, self.folder)
         files = self._whole(folders, train)
-        if not files and download:
+        if download and (not files or self._damaged(files)):
             self._download(folders[0] if root is not None else folders[-1])
             files = self._whole(folders, train)
         self.train, self.part = train, not files
@@ -135,6 +143,22 @@ class CIFAR10(ImageSet):
         return []
 
     @classmethod
+    def where(cls) -> tuple[Path | None, bool]:
+        """Return the folder in which the files lie, None if there is none; and whether the set there is whole."""
+        folders = data_folders("CIFAR10", None, cls.folder)
+        if (files := cls._whole(folders, True)) and cls._whole(folders, False):
+            return files[0].parent, True
+        try:
+            return cls._part(folders, True)[0].parent, False
+        except FileNotFoundError:
+            return None, False
+
+    @classmethod
+    def _damaged(cls, files: list[Path]) -> bool:
+        """Say whether one of the plain files, which have no checksum, has not the length that it should have."""
+        return any(file.suffix == ".bin" and file.stat().st_size != RECORD * cls.counts[file.name] for file in files)
+
+    @classmethod
     def _part(cls, folders: list[Path], train: bool) -> list[Path]:
         """Return the file of the part in the first folder that has it."""
         name = "data_batch_1.bin" if train else "test_batch_first2000.bin"
@@ -158,21 +182,27 @@ class CIFAR10(ImageSet):
 
     @classmethod
     def _download(cls, folder: Path) -> None:
-        """Fetch the archive, write the files that it holds into ``folder``, and remove it."""
+        """Fetch the archive, put the files that it holds into ``folder`` once all are there, and remove it.
+
+        Only files that are asked for by name are taken out, so nothing else that stands in the archive matters.
+        """
+        names = (META, *cls._names(True), *cls._names(False))
+        wanted = {f"{cls.inner}/{name}" for name in names}
         archive = download_file("CIFAR10", cls.archive, cls.sha256, cls.mirrors, folder)
-        with tarfile.open(archive) as files:
-            # Only files that are asked for by name are read, and each is written to a place of our choosing: no path
-            # that stands in the archive is followed.
-            for name in (META, *cls._names(True), *cls._names(False)):
-                try:
-                    content = files.extractfile(f"{cls.inner}/{name}")
-                except KeyError:
-                    content = None
-                if content is None:
+        place = archive.with_name(f".{cls.archive}.unpacked")
+        try:
+            shutil.rmtree(place, ignore_errors=True)  # of a process that was killed
+            unpack(archive, place, only=wanted.__contains__, max_files=MEMBERS)
+            for name in names:
+                if not (place / cls.inner / name).is_file():
                     raise CifarError(f"{archive}: there is no file {cls.inner}/{name} in this archive")
-                with content, atomic_write(folder / name) as file:
-                    file.write(content.read())
-        archive.unlink()
+            for name in names:
+                os.replace(place / cls.inner / name, folder / name)
+        except ArchiveError as error:
+            raise CifarError(str(error)) from error
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+            archive.unlink(missing_ok=True)
 
 
 def files_in(folder: Path, names: list[str]) -> list[Path]:
@@ -240,7 +270,8 @@ def check_names(path: Path, names: tuple[str, ...]) -> None:
     """
     if not path.is_file():
         return
-    stored = path.read_text(encoding="utf-8", errors="replace").split()
+    with open(path, "rb") as file:
+        stored = file.read(LONGEST_META).decode("utf-8", "replace").split()
     if stored != list(names):
         place = next(
             (i for i, pair in enumerate(zip(stored, names)) if pair[0] != pair[1]), min(len(stored), len(names))

@@ -1,4 +1,4 @@
-"""Files on disk: where data is kept between runs, how it gets there, and how a file is written whole or not at all.
+"""Files on disk: where data is kept between runs, and how a file is written whole or not at all.
 
 It knows folders and bytes, and neither images nor data sets.  Everything that minigen writes (pictures,
 caches, logs of a run) goes through `atomic_write`, so that a full disk or a killed program leaves the
@@ -7,13 +7,18 @@ old file or the new one, never half of one.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+A_DAY = 86_400  # seconds
 
 
 class WriteError(OSError):
@@ -73,26 +78,32 @@ def data_folders(owner: str, root: str | os.PathLike[str] | None, name: str) -> 
     return [*([Path(shared) / name] if shared else []), cache_folder(name)]
 
 
-def download_file(owner: str, name: str, sha256: str, mirrors: Sequence[str], folder: Path) -> Path:
-    """Fetch one file into ``folder`` from the first mirror that has it, checked against its sha256.
+def shown(path: str | os.PathLike[str]) -> str:
+    """Return a path as it may be printed anywhere: bytes that are no text, and control characters, are escaped."""
+    text = os.fspath(path)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
-    Raises
-    ------
-    FileNotFoundError
-        If no mirror has it; the message says what each of them answered.
-    """
-    import pooch
 
-    failures = []
-    for mirror in mirrors:
-        try:
-            return Path(pooch.retrieve(mirror + name, f"sha256:{sha256}", fname=name, path=folder))
-        except (OSError, ValueError) as error:  # no connection or no such file; wrong sha256
-            failures.append(f"{mirror}: {str(error).splitlines()[0][:200]}")
-    raise FileNotFoundError(
-        f"{owner}: {name} could not be downloaded ({'; '.join(failures)}). "
-        f"Fetch it by other means and put it into {folder}"
-    )
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """Return the sha256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def remove_stale(folder: Path, pattern: str) -> None:
+    """Remove what a process that was killed has left in a folder: files and folders that are older than a day."""
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # somebody else was quicker
+            if path.lstat().st_mtime < time.time() - A_DAY:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
 
 @contextmanager
@@ -129,7 +140,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO]
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are for their owner only
+        os.chmod(temporary, 0o666 & ~umask())  # mkstemp's files are for their owner only
         os.replace(temporary, target)
     except OSError as error:
         _remove(temporary)
@@ -142,7 +153,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO]
         raise
 
 
-def _umask() -> int:
+def umask() -> int:
     """Return the process's mask of file permissions (it can only be read by setting it)."""
     mask = os.umask(0)
     os.umask(mask)

@@ -25,6 +25,7 @@ import numpy as np
 from minigen.arguments import check_callable
 from minigen.backend import Generator
 from minigen.backend import generator as global_generator
+from minigen.data.ahead import batches_ahead
 from minigen.data.dataset import fetch
 from minigen.data.sampling import epoch_order, in_epoch
 
@@ -67,7 +68,8 @@ class DataLoader:
     prefetch_factor : int
         Batches that each thread may be ahead (None: 2).
     pin_memory, persistent_workers : bool
-        Accepted for PyTorch's sake and without effect: here workers are threads, which share memory.
+        Accepted for PyTorch's sake and without effect: here workers are threads, which share memory, and what goes to
+        a GPU goes through pinned memory anyhow (see `batches_on`).
 
     Raises
     ------
@@ -139,10 +141,30 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         """Begin an epoch; after `load_state_dict`, go on within the one that was interrupted."""
+        return self.batches_on(None)
+
+    def batches_on(self, device: str | None) -> Iterator[Any]:
+        """Iterate as a ``for`` loop over the loader does, over batches whose tensors are on a device.
+
+        To a GPU they are copied while it computes: see `minigen.data.ahead`.
+
+        Parameters
+        ----------
+        device : str or None
+            ``"cpu"``, ``"cuda"``, ...; None leaves tensors where the data set has them.
+
+        Examples
+        --------
+        >>> import minigen
+        >>> from minigen.data import TensorDataset
+        >>> loader = DataLoader(TensorDataset(minigen.arange(4)), batch_size=2)
+        >>> [x.tolist() for (x,) in loader.batches_on("cpu")]
+        [[0, 1], [2, 3]]
+        """
         if self._begun:
             self._place = _Place(epoch=self._place.epoch + 1, position=0)
         self._begun = True
-        return self._iterate(self._place)
+        return self._iterate(self._place, device)
 
     def state_dict(self) -> dict[str, int]:
         """Return where the loader stands: numbers, ready for JSON.
@@ -190,8 +212,11 @@ class DataLoader:
             "drop_last": int(self.drop_last),
         }
 
-    def _iterate(self, place: _Place) -> Iterator[Any]:
-        with closing(self._prefetched(place) if self.num_workers else self._made_here(place)) as batches:
+    def _iterate(self, place: _Place, device: str | None) -> Iterator[Any]:
+        with (
+            closing(self._prefetched(place) if self.num_workers else self._made_here(place)) as made,
+            closing(batches_ahead(made, device)) as batches,
+        ):
             for batch in batches:
                 place.position += 1
                 yield batch

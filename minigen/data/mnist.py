@@ -16,9 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from minigen.data.files import data_folders, download_file
+from minigen.data.download import download_file
+from minigen.data.files import data_folders, sha256_of
 from minigen.data.idx import IdxError, read_idx
 from minigen.data.images import ImageSet
+
+EDGE = 28  # pixels
+MAX_BYTES = 2**26  # of an array: the largest that was published has 47,040,000
 
 
 class MNIST(ImageSet):
@@ -34,7 +38,8 @@ class MNIST(ImageSet):
     transform : callable, optional
         Is given a Pillow image; see `ImageSet`.
     download : bool
-        Fetch missing files, into ``root`` or the cache folder, and check them against their sha256.
+        Fetch missing files, into ``root`` or the cache folder, and check them against their sha256; those in the cache
+        folder are checked again, and fetched again where they are damaged.
     value_range : (float, float)
         Range of the image tensors when no transform is given.
 
@@ -75,7 +80,11 @@ class MNIST(ImageSet):
         part = "train" if train else "t10k"
         image_file = self._find(root, f"{part}-images-idx3-ubyte.gz", download)
         label_file = self._find(root, f"{part}-labels-idx1-ubyte.gz", download)
-        data, targets = read_idx(image_file, ndim=3), read_idx(label_file, ndim=1)
+        data, targets = read_idx(image_file, 3, MAX_BYTES), read_idx(label_file, 1, MAX_BYTES)
+        if data.dtype != "uint8" or data.shape[1:] != (EDGE, EDGE):
+            raise IdxError(f"{image_file}: holds {data.dtype} of shape {data.shape}, not bytes of (N, {EDGE}, {EDGE})")
+        if targets.dtype != "uint8":
+            raise IdxError(f"{label_file}: its labels are {targets.dtype}, not bytes")
         if len(data) != len(targets):
             raise IdxError(f"{image_file} holds {len(data)} images, but {label_file} {len(targets)} labels")
         if targets.size and not 0 <= targets.min() <= targets.max() < len(self.names):
@@ -86,19 +95,32 @@ class MNIST(ImageSet):
     def _find(cls, root: str | os.PathLike[str] | None, name: str, download: bool) -> Path:
         """Return where a file lies, zipped or not; fetch it where it is missing and that was asked for."""
         folders = data_folders(cls.__name__, root, cls.folder)
+        ours = folders[0] if root is not None else folders[-1]
         for folder in folders:
             for path in (folder / name, folder / name.removesuffix(".gz")):
-                if path.is_file():
+                if path.is_file() and not (download and root is None and folder == ours and cls._is_damaged(path)):
                     return path
         if download:
-            folder = folders[0] if root is not None else folders[-1]
-            return download_file(cls.__name__, name, cls.sha256[name], cls.mirrors, folder)
+            return download_file(cls.__name__, name, cls.sha256[name], cls.mirrors, ours)
         looked = " and ".join(str(folder) for folder in folders)
         raise FileNotFoundError(
             f"{cls.__name__}: {name} was not found in {looked}. Say {cls.__name__}(download=True), "
             "or --download on the command line, to fetch it; or set MINIGEN_DATA to a folder that holds the "
             f"four files in {cls.folder}/"
         )
+
+    @classmethod
+    def where(cls) -> tuple[Path | None, bool]:
+        """Return the folder in which all four files lie, None if there is none; and whether the set there is whole."""
+        for folder in data_folders(cls.__name__, None, cls.folder):
+            if all((folder / name).is_file() or (folder / name.removesuffix(".gz")).is_file() for name in cls.sha256):
+                return folder, True
+        return None, False
+
+    @classmethod
+    def _is_damaged(cls, path: Path) -> bool:
+        """Say whether a file that was fetched is not, or no longer, the one that was published."""
+        return path.name in cls.sha256 and sha256_of(path) != cls.sha256[path.name]
 
 
 class FashionMNIST(MNIST):

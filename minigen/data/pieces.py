@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from minigen.data.folder import ImageFolder, read_image
-from minigen.data.images import bytes_to_tensor
+from minigen.data.folder import PictureFolder
+from minigen.data.images import bytes_to_tensor, check_value_range
+from minigen.data.pictures import read_image
 from minigen.data.transforms import RandomCrop
 
 PIECES = 50  # of each picture in an epoch: about as many of 48 x 48 pixels cover a photograph of 480 x 320
 KEPT_BYTES = 2**28  # decoded pictures that are kept in memory; reading a PNG takes longer than learning from a piece
 
 
-class WholePictures(ImageFolder):
+class WholePictures(PictureFolder):
     """The pictures of a folder at their own sizes, which may differ: batches are of one picture.
 
     Parameters and errors are those of `ImageFolder`, without a size and a transform.
@@ -34,17 +35,27 @@ class WholePictures(ImageFolder):
     (3, 20, 30)
     """
 
-    def __init__(self, root: str | Path, channels: int = 3, value_range: tuple[float, float] = (0.0, 1.0)) -> None:
-        super().__init__(root, channels=channels, value_range=value_range)
+    def __init__(
+        self,
+        root: str | Path,
+        channels: int = 3,
+        value_range: tuple[float, float] = (0.0, 1.0),
+        on_bad_image: str = "error",
+        n: int | None = None,
+    ) -> None:
+        self.value_range = check_value_range("WholePictures", value_range)
+        self._look(root, 0, channels, on_bad_image, n)
         self.channels = channels
-        del self.image_shape  # they have none in common
+
+    def __len__(self) -> int:
+        return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
         image = np.asarray(read_image(self.paths[index], self.channels))
         return bytes_to_tensor(image[None], self.value_range)[0], int(self.targets[index])
 
 
-class RandomPieces(ImageFolder):
+class RandomPieces(PictureFolder):
     """Square pieces of the pictures of a folder, cut out at random places; `PIECES` of each picture are an epoch.
 
     The place depends on the loader's seed, the epoch and the index alone (`sample_generator`).
@@ -52,7 +63,7 @@ class RandomPieces(ImageFolder):
     Parameters
     ----------
     root : str or path
-        See `ImageFolder`, as for ``channels`` and ``value_range``.
+        See `ImageFolder`, as for ``channels``, ``value_range``, ``on_bad_image`` and ``n``.
     size : int
         Edge of a piece in pixels.
 
@@ -73,9 +84,17 @@ class RandomPieces(ImageFolder):
     """
 
     def __init__(
-        self, root: str | Path, size: int, channels: int = 3, value_range: tuple[float, float] = (0.0, 1.0)
+        self,
+        root: str | Path,
+        size: int,
+        channels: int = 3,
+        value_range: tuple[float, float] = (0.0, 1.0),
+        on_bad_image: str = "error",
+        n: int | None = None,
     ) -> None:
-        super().__init__(root, size, channels, value_range=value_range)
+        self.value_range = check_value_range("RandomPieces", value_range)
+        self._look(root, 0, channels, on_bad_image, n)
+        self.image_shape = (channels, size, size)
         self.crop = RandomCrop(size)
         self.kept: dict[int, np.ndarray] = {}
         self.kept_bytes = 0

@@ -14,7 +14,7 @@ import numpy as np
 
 from minigen.data.cifar10 import CIFAR10
 from minigen.data.dataset import Dataset
-from minigen.data.folder import ImageFolder
+from minigen.data.folder import FOLDER_SIZE, LARGEST_EDGE, ImageFolder
 from minigen.data.glyphs import Glyphs
 from minigen.data.images import ImageSet
 from minigen.data.mnist import MNIST, FashionMNIST
@@ -23,7 +23,8 @@ from minigen.data.toy2d import SHAPES as DISTRIBUTIONS
 from minigen.data.toy2d import Toy2D
 from minigen.data.transforms import Resize
 
-_FROM_FILES: dict[str, type[MNIST | CIFAR10]] = {"mnist": MNIST, "fashion-mnist": FashionMNIST, "cifar10": CIFAR10}
+#: The sets that are read from files, and can be fetched.
+FROM_FILES: dict[str, type[MNIST | CIFAR10]] = {"mnist": MNIST, "fashion-mnist": FashionMNIST, "cifar10": CIFAR10}
 
 #: Every name that `load` knows, and what is behind it.
 NAMES: dict[str, str] = {
@@ -47,6 +48,7 @@ def load(
     transform: Callable[[Any], Any] | None = None,
     value_range: tuple[float, float] = (0.0, 1.0),
     download: bool = False,
+    on_bad_image: str = "error",
 ) -> Dataset:
     """Return a data set by name, or the pictures of a folder.
 
@@ -63,7 +65,8 @@ def load(
     train : bool
         The training part, or the test part. A folder has no parts and is the same for both.
     n : int, optional
-        How many glyphs, shapes or points to draw (10,000 by default); of other sets the first n samples.
+        How many glyphs, shapes or points to draw (10,000 by default); of a folder n pictures, shared out
+        among its classes; of other sets the first n samples.
     seed : int
         What glyphs, shapes and points are drawn from.
     transform : callable, optional
@@ -72,6 +75,8 @@ def load(
         Range of the image tensors when no transform is given.
     download : bool
         Fetch missing files of ``mnist``, ``fashion-mnist`` and ``cifar10``.
+    on_bad_image : "error" or "skip"
+        What becomes of a picture of a folder that cannot be read; see `ImageFolder`.
 
     Raises
     ------
@@ -99,8 +104,8 @@ def load(
         return Glyphs(n or 10_000, image_size or 28, channels == 3, seed, train, transform, value_range)
     if name == "shapes":
         return Shapes(n or 10_000, image_size or 32, channels != 1, seed, train, transform, value_range)
-    if name in _FROM_FILES:
-        whole = _FROM_FILES[name](train=train, download=download)
+    if name in FROM_FILES:
+        whole = FROM_FILES[name](train=train, download=download)
         return _adapted(whole, n, image_size, channels, transform, value_range)
     if not _is_path(name):
         close = difflib.get_close_matches(name, NAMES, n=1)
@@ -108,17 +113,14 @@ def load(
         raise ValueError(
             f"data: {name!r} is neither a data set nor a folder; {hint}The data sets are: {', '.join(NAMES)}"
         )
-    folder = ImageFolder(name, image_size or 64, channels or 3, transform, value_range)
-    if n is not None:
-        folder.paths, folder.targets = folder.paths[:n], folder.targets[:n]
-    return folder
+    return ImageFolder(name, image_size or FOLDER_SIZE, channels or 3, transform, value_range, on_bad_image, n)
 
 
 def _check_options(image_size: int | None, channels: int | None, n: int | None) -> None:
     if channels not in (None, 1, 3):
         raise ValueError(f"data: channels is {channels!r}; it must be 1 (grey) or 3 (colour)")
-    if image_size is not None and image_size < 1:
-        raise ValueError(f"data: image_size is {image_size}; it must be at least 1 pixel")
+    if image_size is not None and not 1 <= image_size <= LARGEST_EDGE:
+        raise ValueError(f"data: image_size is {image_size}; it must be 1 to {LARGEST_EDGE} pixels")
     if n is not None and n < 1:
         raise ValueError(f"data: n is {n}; it must be at least 1 sample")
 
