@@ -10,7 +10,7 @@ PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadgroup
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nightly mutants trust lint results bench install clean
+.PHONY: help demo test test-nightly test-gpu mutants torture trust lint results bench install clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r command meaning; do printf '  %-20s%s\n' "$$command" "$$meaning"; done
@@ -30,12 +30,22 @@ test-nightly: .venv/.tests ## run the long tests too, with many more examples of
 	@HYPOTHESIS_PROFILE=nightly $(PYTEST) -m ''
 	@$(MAKE) --no-print-directory trust
 
+test-gpu: .venv/.tests ## on a machine with a GPU: run its tests, measure, write docs/gpu.md (you install CuPy and PyTorch)
+	@$(BIN)/python -m benchmarks.gpu --check
+	@$(ONE_THREAD) MINIGEN_REQUIRE=gpu $(BIN)/python -m pytest -m '' tests/test_functions.py tests/test_devices.py \
+	    tests/test_standin.py tests/test_kernels.py tests/test_gpu.py -k 'device or standin or kernels or gpu or library'
+	@$(BIN)/python -m benchmarks.gpu
+
 mutants: .venv/.tests ## change the code in small ways and count how often the tests notice (about an hour)
 	@$(PIP) install --group mutants
 	@$(BIN)/python -m benchmarks.mutants
 
 trust: .venv/.tests ## measure again what docs/trust.md says: 10,000 checks, the planted faults (about 15 minutes)
 	@$(ONE_THREAD) $(BIN)/python -m benchmarks.trust
+
+torture: .venv/.tests ## measure again what docs/reliability.md says: kills, full disks, hostile files (about 15 minutes)
+	@$(ONE_THREAD) $(BIN)/python -m benchmarks.torture
+	@cd tests && $(ONE_THREAD) ../$(BIN)/python -m torture.hand_ins --count 500
 
 lint: .venv/.tests ## check style and types only
 	@$(BIN)/ruff check

@@ -44,4 +44,5 @@ inference_mode = no_grad
 __version__ = "0.1.0"
 
 from minigen import autograd, cuda, linalg, nn, optim  # noqa: E402  (their files use the names above)
+from minigen.cuda import get_float32_matmul_precision, set_float32_matmul_precision  # noqa: E402
 from minigen.summary import summary  # noqa: E402

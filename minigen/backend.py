@@ -8,12 +8,13 @@ CPU, CuPy on the GPU, and any further array library that is registered here.
 from __future__ import annotations
 
 import ctypes
-import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from minigen.cuda_setup import usable_cupy
 
 Array = Any  # numpy.ndarray, cupy.ndarray, or the array type of a registered backend
 
@@ -52,13 +53,17 @@ class Device(str):
 
 @dataclass(frozen=True)
 class Backend:
-    """One array library: its module, its array type, and the two ways between it and NumPy."""
+    """One array library: its module, its array type, and the two ways between it and NumPy.
+
+    `compiles` says that ``module.RawModule`` takes CUDA source: then `minigen.kernels` are used.
+    """
 
     device: Device
     module: Any
     array_type: type
     from_numpy: Callable[[np.ndarray], Array]
     to_numpy: Callable[[Array], np.ndarray]
+    compiles: bool = False
 
 
 _backends: dict[str, Backend] = {}
@@ -120,6 +125,11 @@ def array_module(array: Array) -> Any:
     return backend_of(array).module
 
 
+def array_module_on(device: Device) -> Any:
+    """Return the module whose arrays live on a device that `find_device` found."""
+    return _backends[device.type].module
+
+
 def device_of(array: Array) -> Device:
     """Return the device on which an array lives."""
     if type(array) is np.ndarray:
@@ -177,16 +187,25 @@ def to_numpy(array: Array) -> np.ndarray:
 
 def _register_cupy() -> None:
     """Load CuPy, or say in one sentence why a GPU cannot be used here."""
-    if importlib.util.find_spec("cupy") is None:
-        raise RuntimeError(
-            'device "cuda" needs CuPy, which is not installed: pip install "minigen[cuda13]" '
-            '(or "minigen[cuda12]" for an older driver), or use device "cpu"'
-        )
-    import cupy
+    cupy = usable_cupy()
+    register_backend(Backend(Device("cuda"), cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy, compiles=True))
 
-    if not cupy.cuda.is_available():
-        raise RuntimeError('device "cuda": no usable NVIDIA GPU or driver was found; use device "cpu"')
-    register_backend(Backend(Device("cuda"), cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy))
+
+def in_memory_order(function: Callable[..., Array], arrays: Sequence[Array]) -> Array:
+    """``function(*arrays)`` for an elementwise function, with a result that lies in memory as the largest array does.
+
+    NumPy does that by itself.  CuPy makes every result in row-major order, so each activation would turn images that
+    are channels-last in memory around; here it is shown views whose row-major order is the one in memory.
+    """
+    if type(arrays[0]) is np.ndarray:
+        return function(*arrays)
+    largest = max(arrays, key=lambda array: (array.size, 0 not in array.strides))  # repeated ones say nothing
+    axes = sorted(range(largest.ndim), key=lambda axis: -abs(largest.strides[axis]))  # from the slowest to the fastest
+    if largest.flags.c_contiguous or 0 in largest.strides or any(array.ndim > largest.ndim for array in arrays):
+        return function(*arrays)
+    padded = [array.reshape((1,) * (largest.ndim - array.ndim) + array.shape) for array in arrays]
+    back = sorted(axes, key=axes.__getitem__)
+    return function(*(array.transpose(axes) for array in padded)).transpose(back)
 
 
 def rows_in_block(xp: Any, row_bytes: int, block_bytes: int = 4 * 2**20) -> int:

@@ -15,6 +15,7 @@ from minigen.arguments import as_sizes, one_integer
 from minigen.backend import Array, Generator, OutOfMemoryError, array_module, to_device, to_numpy
 from minigen.backend import generator as global_generator
 from minigen.dtypes import as_dtype, bool_, drawn_dtype, float32, int64, number_dtype, plain_number
+from minigen.modes import claim
 from minigen.operands import one_number
 from minigen.tensor import Tensor
 
@@ -259,6 +260,7 @@ def _shape(name: str, size: Any) -> tuple[int, ...]:
     shape = as_sizes(name, size)
     if any(n < 0 for n in shape):
         raise ValueError(f"{name}: lengths must not be negative, but the shape is {shape}")
+    claim(shape)
     return shape
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigen.backend import Array, OutOfMemoryError, array_module, device_of
+from minigen.backend import Array, OutOfMemoryError, array_module, device_of, in_memory_order
 from minigen.modes import differentiating, enable_grad, ignored, no_grad, numpy_errors, observers, recording
 
 Tensor = Any  # the engine must not know the class; see the opening paragraph
@@ -28,7 +28,9 @@ Tensor = Any  # the engine must not know the class; see the opening paragraph
 # --- functions ----------------------------------------------------------------------------------------------
 
 # What the engine itself keeps in a call, so that no option can have these names.
-_RESERVED = frozenset(("apply", "forward", "backward", "backward_arrays", "reads", "view", "inputs", "output", "order"))
+_RESERVED = frozenset(
+    ("apply", "forward", "backward", "backward_arrays", "reads", "view", "pointwise", "inputs", "output", "order")
+)
 
 
 class Function:
@@ -61,6 +63,9 @@ class Function:
         Set before ``backward`` is called: which gradients somebody will use.
     view : bool
         Class attribute: True where ``forward`` may return a view of its first input.
+    pointwise : bool
+        Class attribute: True where each number of the result depends on the numbers at its own place alone, and no
+        option is an array.  Such a function keeps the layout of its input on devices whose functions do not.
 
     Examples
     --------
@@ -77,6 +82,7 @@ class Function:
     """
 
     view = False
+    pointwise = False
     backward_arrays: Any = None
     inputs: Any = None
     _versions: list[int]
@@ -118,7 +124,8 @@ class Function:
 
         token = numpy_errors.set(ignored)
         try:
-            array = call.forward(*arrays)
+            as_it_is = kind is np.ndarray or not cls.pointwise
+            array = call.forward(*arrays) if as_it_is else in_memory_order(call.forward, arrays)
         except MemoryError as error:
             raise _too_large(cls.__name__, arrays, error) from None
         finally:

@@ -1,4 +1,4 @@
-"""What holds for all calls of a thread: whether they are recorded, and who looks on.
+"""What holds for all calls of a thread: whether they are recorded, who looks on, how much memory they may claim.
 
 Modes are context variables, so each thread has its own: loading data in the background does not see the `no_grad` of
 the training loop.  Nothing is computed here, and no graph is built (`minigen.engine` does that).
@@ -6,6 +6,7 @@ the training loop.  Nothing is computed here, and no graph is built (`minigen.en
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, copy_context
@@ -13,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from minigen.backend import OutOfMemoryError
+
 recording: ContextVar[bool] = ContextVar("minigen_recording", default=True)  # one value per thread
 observers: ContextVar[tuple[Observer, ...]] = ContextVar("minigen_observers", default=())  # one value per thread
 differentiating: ContextVar[Any] = ContextVar("minigen_differentiating", default=None)  # kept for observers only
+allowance: ContextVar[_Allowance | None] = ContextVar("minigen_allowance", default=None)  # None: what fits
 
 
 def _silence() -> tuple[ContextVar, Any]:
@@ -141,3 +145,52 @@ def observing(observer: Observer) -> Iterator[Observer]:
         yield observer
     finally:
         observers.reset(token)
+
+
+# --- memory ---------------------------------------------------------------------------------------------------
+
+
+class _Allowance:
+    """How many numbers may still be made."""
+
+    def __init__(self, numbers: int) -> None:
+        self.left = numbers
+
+
+@contextmanager
+def allowing(numbers: int) -> Iterator[None]:
+    """Inside, this thread makes tensors of so many numbers in all, and no more.
+
+    For building what a file describes: its words must not claim more memory than there is reason to.
+
+    Raises
+    ------
+    minigen.backend.OutOfMemoryError
+        Before the first tensor beyond is made.
+
+    Examples
+    --------
+    >>> import minigen
+    >>> with allowing(100):
+    ...     x = minigen.zeros(60), minigen.rand(5, 9)
+    Traceback (most recent call last):
+        ...
+    minigen.backend.OutOfMemoryError: a tensor of shape (5, 9) is more than the 40 numbers that are left of ...
+    """
+    token = allowance.set(_Allowance(numbers))
+    try:
+        yield
+    finally:
+        allowance.reset(token)
+
+
+def claim(shape: tuple[int, ...]) -> None:
+    """Count a tensor that is about to be made, where there is an allowance."""
+    own = allowance.get()
+    if own is None:
+        return
+    if math.prod(shape) > own.left:
+        raise OutOfMemoryError(
+            f"a tensor of shape {shape} is more than the {own.left} numbers that are left of what is allowed"
+        )
+    own.left -= math.prod(shape)

@@ -6,6 +6,7 @@ combine.  Nothing is computed but indices, and nothing has a derivative; tensors
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from minigen import engine
 from minigen.arguments import broadcastable, one_axis
-from minigen.backend import Array, array_module, device_of, to_device
+from minigen.backend import Array, array_module, device_of, in_memory_order, to_device
 from minigen.dtypes import KINDS, number_dtype, plain_number, promote_types
 
 Tensor = Any  # this floor must not know the class; see the opening paragraph
@@ -77,15 +78,25 @@ def as_array(name: str, x: Any, like: Array | None = None) -> Array:
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, (bool, int, float)):
-        xp = np if like is None else array_module(like)
         dtype = number_dtype(x, None if like is None else like.dtype)
         try:
-            return xp.asarray(x, dtype=dtype)
+            if like is None or type(like) is np.ndarray:
+                return np.asarray(x, dtype=dtype)
+            return _number_on(device_of(like), array_module(like), repr(x), x, dtype)
         except OverflowError:
             raise ValueError(f"{name}: the number {x} does not fit into {dtype}") from None
     if isinstance(x, np.ndarray) or type(x).__module__.partition(".")[0] == "cupy":
         return x
     raise TypeError(f"{name}: a Tensor or a number is wanted, not {type(x).__name__}; minigen.tensor(data) makes one")
+
+
+@functools.lru_cache(maxsize=1024)
+def _number_on(device: str, xp: Any, text: str, x: Any, dtype: Any) -> Array:
+    """A number as an array on a device: copied there once, not in each step.
+
+    `text` tells apart what Python calls equal: 0.0 and -0.0.
+    """
+    return xp.asarray(x, dtype=dtype)
 
 
 def as_operand(name: str, x: Any, like: Tensor) -> Tensor:
@@ -146,7 +157,10 @@ def compare(operation: Callable, name: str, a: Tensor, b: Any) -> Any:
     a, b = operands(name, a, b)
     if name.startswith("bitwise") and "f" in (a.dtype.kind, b.dtype.kind):
         raise TypeError(f"{name}: wants bool or integer tensors, not {a.dtype} and {b.dtype}")
-    return a._wrap(array_module(a.array).asarray(operation(a.array, b.array)))
+    x, y = a.array, b.array
+    if type(x) is np.ndarray:
+        return a._wrap(np.asarray(operation(x, y)))
+    return a._wrap(in_memory_order(operation, (x, y)))
 
 
 # --- one tensor ---------------------------------------------------------------------------------------------

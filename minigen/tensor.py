@@ -31,7 +31,7 @@ from minigen.arguments import (
     one_axis,
     one_integer,
 )
-from minigen.backend import Array, array_module, device_of, find_device, to_device, to_numpy
+from minigen.backend import Array, array_module, device_of, find_device, in_memory_order, to_device, to_numpy
 from minigen.backend import generator as global_generator
 from minigen.dtypes import KINDS, as_dtype, bool_, drawn_dtype, float16, float32, float64, int32, int64, plain_number
 from minigen.operands import (
@@ -625,7 +625,7 @@ class Tensor:
         return compare(operator.xor, "bitwise_xor", self, other)
 
     def __invert__(self):
-        return self._wrap(array_module(self.array).asarray(~self.array))
+        return self._wrap(array_module(self.array).asarray(in_memory_order(operator.invert, [self.array])))
 
     __hash__ = object.__hash__
 

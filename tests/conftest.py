@@ -25,7 +25,7 @@ hypothesis.settings.register_profile("nightly", deadline=None, max_examples=600,
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 
 # What MINIGEN_REQUIRE can name, and the word by which a skip's reason gives away that it was missing.
-REQUIRABLE = {"torch": "torch", "data": "MINIGEN_DATA"}
+REQUIRABLE = {"torch": "torch", "data": "MINIGEN_DATA", "gpu": "no GPU that CuPy can use"}
 REQUIRED = {name.strip() for name in os.environ.get("MINIGEN_REQUIRE", "").split(",") if name.strip()}
 
 
@@ -98,15 +98,21 @@ def torch():
     return torch
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """No test reads or writes the user's cache."""
+    os.environ["MINIGEN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
 def seed():
     """Every test starts from the same random numbers, whichever ran before it."""
     minigen.manual_seed(0)
 
 
-@pytest.fixture(params=["standin", "cuda"])
+@pytest.fixture(params=["standin", "compiled", "cuda"])
 def device(request):
-    """A device that is not the CPU: the strict stand-in for CuPy, and CuPy where there is a GPU."""
+    """A device that is not the CPU: the strict stand-in for CuPy, without and with our own kernels, and CuPy itself."""
     if request.param == "cuda":
         if not minigen.cuda.is_available():
             pytest.skip("no GPU that CuPy can use: the stand-in alone speaks for it")
@@ -114,7 +120,9 @@ def device(request):
         return
     import standin  # here, because tests/ is not on everybody's path who uses this file
 
-    with standin.installed() as name:
+    if request.param == "compiled" and standin.compiled.COMPILER is None:
+        pytest.skip(standin.compiled.WHY_NOT)
+    with standin.installed(compiles=request.param == "compiled") as name:
         yield name
 
 

@@ -13,6 +13,7 @@ import pkgutil
 
 import numpy as np
 import pytest
+import standin
 import table
 
 import minigen
@@ -578,3 +579,30 @@ def test_every_array_library_agrees(row, device):
     assert_same((y, gradients), gradients_of(row.f, expected), DEVICE)
     for a, b in zip(second_gradients_of(row.f, found), second_gradients_of(row.f, expected), strict=True):
         assert_same_gradients(a, b, DEVICE)
+
+
+def has_a_kernel(row):
+    """True for rows of functions that a GPU computes with a kernel of ours."""
+    families = ("conv", "pool", "norm", "rectified", "fold")
+    return any(cls.__module__ in [f"minigen.functional.{family}" for family in families] for cls in row.covers)
+
+
+@rows_with(has_a_kernel)
+@pytest.mark.parametrize("device", ["compiled"], indirect=True)
+def test_kernels_take_any_layout_and_any_batch(row, device):
+    """Arrays with gaps, backwards, of one sample and of none: a kernel knows nothing of them, who launches it must."""
+    arrays = row.arrays()
+    batches = [[a[:n] if i in row.batched else a for i, a in enumerate(arrays)] for n in (0, 1) if row.batched]
+    for inputs in [*batches, *([layout(a) for a in arrays] for layout in LAYOUTS.values())]:
+        found = [Tensor(standin.Array(a)).requires_grad_(is_real(a)) for a in inputs]  # as they lie
+        assert_same(gradients_of(row.f, found), gradients_of(row.f, tensors_of(inputs)), DEVICE)
+
+
+@rows_with(has_a_kernel)
+@pytest.mark.parametrize("device", ["compiled", "cuda"], indirect=True)
+def test_kernels_agree_in_float32(row, device):
+    """Value and first gradients, and nothing becomes float64 on the way."""
+    arrays = row.arrays()
+    found, expected = (gradients_of(row.f, tensors_of(arrays, np.float32, device=place)) for place in (device, "cpu"))
+    assert {x.dtype for x in (found[0], *found[1]) if x is not None} == {np.dtype(np.float32)}
+    assert_same(found, expected, FLOAT32)

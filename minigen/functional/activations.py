@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from minigen.backend import Array, array_module
+from minigen.backend import Array, array_module, in_memory_order
 from minigen.engine import Function
 from minigen.functional.arguments import check_floating, check_number, check_tensor
 from minigen.tensor import Tensor
@@ -23,6 +23,8 @@ class LeakyRelu(Function):
     largest layer of a 64-pixel DCGAN (64 x 64 x 32 x 32, one core).
     """
 
+    pointwise = True
+
     def forward(self, x: Array) -> Array:
         """Compute y, of the shape and memory layout of x."""
         xp = array_module(x)
@@ -34,11 +36,11 @@ class LeakyRelu(Function):
     def backward(self, grad: Tensor) -> Tensor:
         """Multiply by the slope of the branch that was taken: 1 or a."""
         (x,) = self.inputs
-        return grad * x._wrap(self._slopes(x.array))
+        return grad * x._wrap(in_memory_order(self._slopes, [x.array]))
 
     def backward_arrays(self, grad: Array) -> tuple[Array]:
         """Do the same on arrays."""
-        slopes = self._slopes(self.inputs[0].array)
+        slopes = in_memory_order(self._slopes, [self.inputs[0].array])
         slopes *= grad
         return (slopes,)
 
@@ -52,6 +54,8 @@ class LeakyRelu(Function):
 
 class Softplus(Function):
     """y = log(1 + exp(beta x)) / beta; x itself where beta x > threshold."""
+
+    pointwise = True
 
     def forward(self, x: Array) -> Array:
         """Compute y without overflow: max(z, 0) + log(1 + exp(-|z|)) with z = beta x, in two arrays."""

@@ -42,6 +42,8 @@ from minigen.tensor import Tensor
 class BinaryCrossEntropy(Function):
     """-t log p - (1 - t) log(1 - p), each logarithm at least -100 (as in PyTorch)."""
 
+    pointwise = True
+
     def forward(self, p: Array, t: Array) -> Array:
         """Compute one loss for each element."""
         xp = array_module(p)
@@ -71,6 +73,8 @@ class BinaryCrossEntropyWithLogits(Function):
     Not composed of `relu`, ``abs`` and `softplus`: their one-sided derivatives at x = 0, where an untrained
     network may well be, do not add up to sigmoid(0).
     """
+
+    pointwise = True
 
     def forward(self, x: Array, t: Array) -> Array:
         """Compute max(x, 0) - x t + log(1 + exp(-|x|)): exact for t = 0 and 1, however large x is."""

@@ -116,6 +116,8 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: T
 class Huber(Function):
     """d^2 / 2 for |d| up to the option ``delta``, then a straight line: delta (|d| - delta / 2)."""
 
+    pointwise = True
+
     def forward(self, d: Array) -> Array:
         """Compute c (d - c / 2), where c is d clamped to [-delta, delta]: both branches in one expression."""
         c = array_module(d).clip(d, -self.delta, self.delta)

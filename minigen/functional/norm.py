@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 
+from minigen import kernels
 from minigen.backend import Array, array_module
 from minigen.engine import Function
 from minigen.functional.arguments import check_floating, check_number
@@ -36,6 +37,9 @@ class BatchNorm(Function):
     def forward(self, x: Array, weight: Array, bias: Array) -> Array:
         """Normalise block by block, as x * scale + shift."""
         xp = array_module(x)
+        if kernels.usable(x):
+            rows = rows_by_channel(x)
+            return _restore(kernels.normalise(rows, self.mean, self.var, weight, bias, self.eps), x.shape)
         self.inv_std = 1 / xp.sqrt(self.var + self.eps)
         rows = widen(rows_by_channel(x))
         scale = self.inv_std * weight
@@ -69,6 +73,10 @@ class BatchNorm(Function):
     def backward_arrays(self, grad: Array) -> tuple[Array | None, ...]:
         """The same with the statistics of `forward`, block by block in place: 3 times as fast as `backward`."""
         xp, (x, weight, _) = array_module(grad), (tensor.array for tensor in self.inputs)
+        if kernels.usable(x):
+            rows, needs_x = (rows_by_channel(x), rows_by_channel(grad)), self.needs_input_grad[0]
+            found = kernels.normalise_backward(*rows, self.mean, self.var, weight, self.eps, needs_x)
+            return None if found[0] is None else _restore(found[0], x.shape), *found[1:]
         rows, grads = widen(rows_by_channel(x)), widen(rows_by_channel(grad))
         n, channels = x.size // x.shape[1], x.shape[1]
         mean = _repeat(rows, self.mean)
@@ -136,6 +144,21 @@ def _statistics(x: Array) -> tuple[Array, Array]:
     sums, squares = zip(*spread(xp, sum_centred, row_blocks(rows)))
     rest = add_up(sums, channels) / n  # what rounding left of the mean: nearly zero
     return mean + rest, add_up(squares, channels) / n - rest * rest
+
+
+def _learn_statistics(
+    x: Array, running_mean: Tensor | None, running_var: Tensor | None, momentum: float, n: int
+) -> tuple[Array, Array]:
+    """The statistics of x, which has n values a channel; they enter the running averages, where there are any."""
+    averages = [running for running in (running_mean, running_var) if running is not None]
+    for running in averages:
+        running.bump_version()
+    if kernels.usable(x) and all(running.array.flags.c_contiguous for running in averages):
+        return kernels.moments(rows_by_channel(x), [running.array for running in averages], momentum)
+    mean, var = _statistics(x)
+    for running, new in zip(averages, (mean, var * (n / (n - 1)))):
+        running.array[...] += momentum * (new - running.array)
+    return mean, var
 
 
 def batch_norm(
@@ -209,11 +232,7 @@ def batch_norm(
     n = input.numel() // channels if channels else 0
     if not n:
         return input * per_channel(weight, input.ndim) + per_channel(bias, input.ndim)
-    mean, var = _statistics(input.array)
-    for running, new in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
-        if running is not None:
-            running.array[...] += momentum * (new - running.array)
-            running.bump_version()
+    mean, var = _learn_statistics(input.array, running_mean, running_var, momentum, n)
     return BatchNorm.apply(input, weight, bias, mean=mean, var=var, eps=eps)
 
 

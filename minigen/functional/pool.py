@@ -10,12 +10,14 @@ one for every window.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from minigen import kernels
 from minigen.backend import Array, array_module
 from minigen.engine import Function
 from minigen.functional.arguments import check_floating, check_integer, check_sizes
@@ -86,6 +88,8 @@ class MaxPool2d(_Pool):
 
     def forward(self, x: Array) -> Array:
         """Go through the taps and keep what is larger."""
+        if kernels.usable(x):
+            return channels_first(kernels.max_pool(channels_last(x), self.kernel, self.size, self.geometry))
         return channels_first(self._look(x, _largest, fill=-np.inf))
 
     def backward(self, grad: Tensor) -> Tensor:
@@ -95,6 +99,8 @@ class MaxPool2d(_Pool):
 
     def taps_of_maxima(self, x: Array, y: Array) -> Array:
         """Which tap of its window each maximum in `y` came from: integers (N, OH, OW, C)."""
+        if kernels.usable(x) and math.prod(self.kernel) <= 255:
+            return kernels.first_maxima(channels_last(x), self.kernel, self.size, self.geometry)
         dtype = np.min_scalar_type(self.kernel[0] * self.kernel[1])
         return self._look(x, _first_largest, channels_last(y), fill=-np.inf, dtype=dtype)
 
@@ -124,6 +130,9 @@ class PutAtMaxima(_Pool):
 
     def forward(self, y: Array) -> Array:
         """Place."""
+        if kernels.usable(y) and self.where.dtype == np.uint8:
+            x = kernels.put_at_maxima(channels_last(y), self.where, self.image, self.kernel, self.geometry)
+            return channels_first(x)
         return channels_first(self._spread(y, _place, self.where))
 
     def backward(self, grad: Tensor) -> Tensor:

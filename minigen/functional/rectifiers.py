@@ -21,6 +21,8 @@ SELU_SCALE = 1.0507009873554805
 class Elu(Function):
     """y = ``scale`` x where x > 0, else ``height`` (exp(``rate`` x) - 1)."""
 
+    pointwise = True
+
     def forward(self, x: Array) -> Array:
         """Compute y from one formula: the piece that is not meant is 0, since exp(0) - 1 = 0."""
         xp = array_module(x)
@@ -42,6 +44,8 @@ class Elu(Function):
 
 class Hardtanh(Function):
     """y = x, but at least ``low`` and at most ``high``; on the bounds the derivative is 0."""
+
+    pointwise = True
 
     def forward(self, x: Array) -> Array:
         """Compute y, of the shape and memory layout of x."""

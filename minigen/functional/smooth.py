@@ -19,6 +19,8 @@ from minigen.tensor import Tensor
 class Softsign(Function):
     """y = x / (1 + |x|)."""
 
+    pointwise = True
+
     def forward(self, x: Array) -> Array:
         """Compute y, of the shape and memory layout of x."""
         xp = array_module(x)

@@ -30,6 +30,9 @@ Copying windows into rows is called *im2col*. Three things make it as fast as a 
    view of Shi et al. (2016), "Real-Time Single Image and Video Super-Resolution", CVPR.  (Only where the image is
    thin, of one to four channels, there is so little to scatter that it is the faster way.)
 
+On a GPU every phase would be three launches, so there *col2im* it is: one product for all taps, and one kernel in which
+each pixel collects what windows have for it.  It and im2col are the first two of `minigen.kernels`.
+
 Letters: N batch, C channels in, O channels out, H W image, KH KW kernel, OH OW output, G groups.
 """
 
@@ -42,6 +45,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigen import kernels
 from minigen.backend import Array, array_module, rows_in_block
 from minigen.parallel import shares, spread
 
@@ -186,6 +190,11 @@ def im2col(x: Array, kernel: Pair, size: Pair, geometry: Geometry) -> Array:
     array([ 1.,  2.,  3.,  5.,  6.,  7.,  9., 10., 11.])
     """
     xp, (stride, _, dilation, groups) = array_module(x), geometry
+    if kernels.usable(x) and not _lie_ready(x, kernel, size, geometry):
+        rows, numbers = len(x) * math.prod(size), math.prod(kernel) * x.shape[3] // groups
+        cols = scratch(xp, "cols", (groups, rows, numbers), x.dtype)
+        kernels.im2col(x, kernel, size, geometry, out=cols)
+        return cols
     x = _reach(x, kernel, size, geometry)
     n, channels = x.shape[0], x.shape[3] // groups
     image, row, column, channel = x.strides
@@ -199,6 +208,14 @@ def im2col(x: Array, kernel: Pair, size: Pair, geometry: Geometry) -> Array:
         cols[...] = view
         view = cols
     return view.reshape(groups, n * math.prod(size), math.prod(kernel) * channels)
+
+
+def _lie_ready(x: Array, kernel: Pair, size: Pair, geometry: Geometry) -> bool:
+    """True where the windows of a contiguous image are its pixels, or the whole of it: rows of a matrix as they are."""
+    taps, image = tuple(kernel), x.shape[1:3]
+    all_pixels = taps == (1, 1) and size == image and geometry.stride == (1, 1)
+    whole = taps == image and size == (1, 1) and geometry.dilation == (1, 1)
+    return x.flags.c_contiguous and geometry.groups == 1 and geometry.padding == (0, 0) and (all_pixels or whole)
 
 
 def _tap_slices(kernel: Pair, size: Pair, geometry: Geometry) -> list[tuple[slice, slice]]:
@@ -337,7 +354,7 @@ def conv_weight(x: Array, y: Array, kernel: Pair, geometry: Geometry) -> Array:
     walk = list(blocks(xp, len(x), size[0], row_bytes))
 
     def add_up(share: slice) -> Array:
-        w = xp.zeros(shape, x.dtype)
+        w = (xp.empty if walk[share] else xp.zeros)(shape, x.dtype)
         for number, (images, rows) in enumerate(walk[share]):
             cols = im2col(x[images], kernel, (rows.stop - rows.start, size[1]), from_row(geometry, rows.start))
             pixels = _by_group(y[images, rows], groups).transpose(0, 2, 1)  # (G, O/G, N*OH*OW)
@@ -426,6 +443,8 @@ def conv_transpose(y: Array, w: Array, size: Pair, geometry: Geometry, bias: Arr
         # A lone window that is the whole image: no phases, one product.
         n, o, numbers = len(y), len(w), math.prod(w.shape[1:])
         _matmul(y.reshape(1, n, o), w.reshape(1, o, numbers), out=x.reshape(1, n, numbers))
+    elif kernels.usable(y) and geometry.groups == 1 and w.shape[3] <= len(w):  # else the columns of x are the larger
+        _collect(y, w, geometry, x)
     elif geometry.groups == 1 and w.shape[3] <= _THIN and math.prod(w.shape[1:]) <= 2 * len(w):
         _scatter(y, w, geometry, x)
     else:
@@ -486,6 +505,17 @@ def _scatter(y: Array, w: Array, geometry: Geometry, x: Array) -> None:
         x[images] = wide.reshape(c, -1, *x.shape[1:3]).transpose(1, 2, 3, 0)
 
     spread(xp, compute, blocks(xp, len(y), 1, len(matrix) * math.prod(size) * y.itemsize))
+
+
+def _collect(y: Array, w: Array, geometry: Geometry, x: Array) -> None:
+    """The transposed convolution on a GPU: all multiples of all kernels, and a kernel that adds up what meets."""
+    xp, (o, *kernel, _), size = array_module(y), w.shape, y.shape[1:3]
+    matrix = w.reshape(o, -1)  # (O, KH*KW*C)
+    for images, _ in blocks(xp, len(y), 1, matrix.shape[1] * math.prod(size) * y.itemsize):
+        pixels = y[images].reshape(-1, o)
+        cols = scratch(xp, "cols", (len(pixels), matrix.shape[1]), x.dtype)
+        _matmul(pixels[None], matrix[None], out=cols[None])
+        kernels.col2im(cols, (kernel[0], kernel[1]), size, geometry, out=x[images])
 
 
 def _phase_matrix(w: Array, groups: int, down: _Split, v: _Phase, across: _Split, h: _Phase) -> Array:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
 from minigen.arguments import one_integer
+from minigen.nn.fusion import pairs
 from minigen.nn.module import Module
 from minigen.nn.parameter import Parameter
 from minigen.tensor import Tensor
@@ -126,8 +127,8 @@ class Sequential(_ModuleSequence):
 
     def forward(self, input: Any) -> Any:
         """Apply the modules one after the other."""
-        for module in self:
-            input = module(input)
+        for apply in pairs(self, input):
+            input = apply(input)
         return input
 
 

@@ -116,10 +116,17 @@ class _Conv(_ConvNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute (N, O, OH, OW) from (N, C, H, W), or (N, O, OL) from (N, C, L)."""
+        return self._convolve(input, self.bias)
+
+    def without_bias(self, input: Tensor) -> Tensor:
+        """Compute the products only: for who adds the bias together with something else."""
+        return self._convolve(input, None)
+
+    def _convolve(self, input: Tensor, bias: Tensor | None) -> Tensor:
         padding = self.padding
         if self.padding_mode != "zeros" and padding != "valid":
             input, padding = F.pad(input, self._borders(), self.padding_mode), 0
-        return self.convolution(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return self.convolution(input, self.weight, bias, self.stride, padding, self.dilation, self.groups)
 
     def _borders(self) -> tuple[int, ...]:
         """Return the padding as `minigen.functional.pad` wants it, the last axis first."""
@@ -167,6 +174,12 @@ class _ConvTranspose(_ConvNd):
         extra = self.output_padding if output_size is None else self._surplus(input, output_size)
         return self.convolution(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
+        )
+
+    def without_bias(self, input: Tensor) -> Tensor:
+        """Compute the products only: for who adds the bias together with something else."""
+        return self.convolution(
+            input, self.weight, None, self.stride, self.padding, self.output_padding, self.groups, self.dilation
         )
 
     def _surplus(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:

@@ -66,6 +66,10 @@ class Linear(Module):
         """Compute y (..., O) from x (..., I)."""
         return F.linear(input, self.weight, self.bias)
 
+    def without_bias(self, input: Tensor) -> Tensor:
+        """Compute x W^T only: for who adds the bias together with something else."""
+        return F.linear(input, self.weight)
+
     def extra_repr(self) -> str:
         """Return the sizes."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

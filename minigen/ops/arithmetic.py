@@ -14,6 +14,8 @@ from minigen.engine import Function
 class Add(Function):
     """a + b."""
 
+    pointwise = True
+
     def forward(self, a, b):
         return a + b
 
@@ -29,6 +31,8 @@ class Add(Function):
 
 class Sub(Function):
     """a - b."""
+
+    pointwise = True
 
     def forward(self, a, b):
         return a - b
@@ -47,6 +51,8 @@ class Sub(Function):
 
 class Mul(Function):
     """a * b, elementwise."""
+
+    pointwise = True
 
     def forward(self, a, b):
         return a * b
@@ -67,6 +73,8 @@ class Mul(Function):
 class Div(Function):
     """a / b; the derivative with respect to b is -(a / b) / b."""
 
+    pointwise = True
+
     def forward(self, a, b):
         return a / b
 
@@ -85,6 +93,8 @@ class Div(Function):
 class Neg(Function):
     """-a."""
 
+    pointwise = True
+
     def forward(self, a):
         return -a
 
@@ -102,6 +112,8 @@ class PowScalar(Function):
     ``a**2``.
     """
 
+    pointwise = True
+
     def forward(self, a):
         return a**self.exponent
 
@@ -117,6 +129,8 @@ class Pow(Function):
 
     Where a is 0, b's derivative is 0 (as in PyTorch), and where both are 0 also a's.
     """
+
+    pointwise = True
 
     def forward(self, a, b):
         return a**b
@@ -137,6 +151,8 @@ class Pow(Function):
 
 class _Extremum(Function):
     """Base of the elementwise maximum and minimum; equal elements share the gradient, as in PyTorch."""
+
+    pointwise = True
 
     @staticmethod
     def first_wins(a, b):

@@ -16,6 +16,8 @@ from minigen.engine import Function
 class _FromOutput(Function):
     """Base of the functions whose derivative is written with their output alone."""
 
+    pointwise = True
+
     def reads(self):
         return (-1,)
 
@@ -43,6 +45,8 @@ class Expm1(_FromOutput):
 class Log(Function):
     """The natural logarithm."""
 
+    pointwise = True
+
     def forward(self, x):
         return array_module(x).log(x)
 
@@ -52,6 +56,8 @@ class Log(Function):
 
 class Log1p(Function):
     """log(1 + x), exact for small x."""
+
+    pointwise = True
 
     def forward(self, x):
         return array_module(x).log1p(x)
@@ -63,6 +69,8 @@ class Log1p(Function):
 class LogOfBase(Function):
     """The logarithm to the base 2 or 10, by its NumPy name: log2, log10."""
 
+    pointwise = True
+
     def forward(self, x):
         return getattr(array_module(x), self.name)(x)
 
@@ -73,6 +81,8 @@ class LogOfBase(Function):
 class Sin(Function):
     """The sine; its derivative is the cosine."""
 
+    pointwise = True
+
     def forward(self, x):
         return array_module(x).sin(x)
 
@@ -82,6 +92,8 @@ class Sin(Function):
 
 class Cos(Function):
     """The cosine; its derivative is minus the sine."""
+
+    pointwise = True
 
     def forward(self, x):
         return array_module(x).cos(x)
@@ -104,6 +116,8 @@ class Tan(_FromOutput):
 class Atan(Function):
     """The inverse of the tangent; its derivative is 1 / (1 + x**2)."""
 
+    pointwise = True
+
     def forward(self, x):
         return array_module(x).arctan(x)
 
@@ -115,6 +129,8 @@ class Atan(Function):
 class Sinh(Function):
     """(exp(x) - exp(-x)) / 2; its derivative is cosh."""
 
+    pointwise = True
+
     def forward(self, x):
         return array_module(x).sinh(x)
 
@@ -124,6 +140,8 @@ class Sinh(Function):
 
 class Cosh(Function):
     """(exp(x) + exp(-x)) / 2; its derivative is sinh."""
+
+    pointwise = True
 
     def forward(self, x):
         return array_module(x).cosh(x)
@@ -231,6 +249,8 @@ class Erf(Function):
     W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969), 631-637: for float64.
     """
 
+    pointwise = True
+
     def forward(self, x):
         xp = array_module(x)
         erf = _erf_double if x.dtype.itemsize > 4 else _erf_single
@@ -300,6 +320,8 @@ class Relu(_FromOutput):
 class Abs(Function):
     """|x|; the derivative at 0 is 0."""
 
+    pointwise = True
+
     def forward(self, x):
         return array_module(x).abs(x)
 
@@ -312,6 +334,8 @@ class Clamp(Function):
 
     As in `Relu`, the gradient is multiplied by masks, so that an infinite one beyond a bound gives NaN.
     """
+
+    pointwise = True
 
     def forward(self, x):
         return array_module(x).clip(x, self.min, self.max)
@@ -327,6 +351,8 @@ class Clamp(Function):
 
 class Step(Function):
     """A piecewise constant function, by its NumPy name: sign, floor, ceil, rint, trunc.  The derivative is 0."""
+
+    pointwise = True
 
     def forward(self, x):
         return getattr(array_module(x), self.name)(x)

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from minigen import kernels
 from minigen.backend import Array, array_module
-from minigen.optim.optimizer import Group, Optimizer, zeros_like
+from minigen.optim.optimizer import Group, zeros_like
+from minigen.optim.together import StepsTogether
 
 
-class Adam(Optimizer):
+class Adam(StepsTogether):
     r"""Adam.
 
     .. math::
@@ -106,6 +108,25 @@ class Adam(Optimizer):
         """Apply the weight decay: return the gradient to be used."""
         return g + group["weight_decay"] * p
 
+    def decay_numbers(self, group: Group) -> dict[str, float]:
+        """The same as numbers: by how much p shrinks, and how much of p is added to the gradient."""
+        return {"shrink": 1.0, "decay": group["weight_decay"]}
+
+    def likeness(self, state: dict[str, Any]) -> int:
+        """How many steps were done: the corrections depend on it."""
+        return state.get("step", 0)
+
+    def arrays(self, state: dict[str, Any], group: Group) -> list[Array | None]:
+        """Both means, and the largest v."""
+        largest = state["max_exp_avg_sq"].array if group["amsgrad"] else None
+        return [state["exp_avg"].array, state["exp_avg_sq"].array, largest]
+
+    def launch(self, table: kernels.ParameterTable, like: Array, numbers: dict[str, float], group: Group) -> None:
+        """Move all parameters by one step of Adam: on a GPU."""
+        beta1, beta2 = group["betas"]
+        numbers |= {"share_m": 1 - beta1, "share_v": 1 - beta2, "sign": -1.0 if group["maximize"] else 1.0}
+        kernels.adam(table, like, numbers | self.decay_numbers(group), group["amsgrad"])
+
     def update(self, p: Array, g: Array, scratch: Array, state: dict[str, Any], group: Group) -> None:
         """Move a piece by one step of Adam."""
         xp, m, v = array_module(p), state["exp_avg"], state["exp_avg_sq"]
@@ -169,3 +190,7 @@ class AdamW(Adam):
         """Shrink the parameter, and leave the gradient."""
         p *= 1 - group["lr"] * group["weight_decay"]
         return g
+
+    def decay_numbers(self, group: Group) -> dict[str, float]:
+        """The same as numbers."""
+        return {"shrink": 1 - group["lr"] * group["weight_decay"], "decay": 0.0}

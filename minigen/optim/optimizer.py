@@ -138,11 +138,17 @@ class Optimizer:
                 loss = closure()
         self.stepped = True
         for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    self._step(p, p.grad, group)
-                    p.bump_version()
+            params = [p for p in group["params"] if p.grad is not None]
+            self.step_group(params, group)
+            for p in params:
+                p.bump_version()
         return loss
+
+    def step_group(self, params: list[Tensor], group: Group) -> None:
+        """Change the parameters of a group that have gradients: one after the other, unless a subclass can do more."""
+        for p in params:
+            assert p.grad is not None
+            self._step(p, p.grad, group)
 
     def _step(self, p: Tensor, grad: Tensor, group: Group) -> None:
         """Change one parameter, piece by piece, going through all arrays in the order of its memory."""

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from minigen import kernels
 from minigen.backend import Array, array_module
-from minigen.optim.optimizer import Group, Optimizer, zeros_like
+from minigen.optim.optimizer import Group, zeros_like
+from minigen.optim.together import StepsTogether
 
 
-class SGD(Optimizer):
+class SGD(StepsTogether):
     r"""Stochastic gradient descent.
 
     .. math::
@@ -95,6 +97,19 @@ class SGD(Optimizer):
         if first:
             state["momentum_buffer"] = zeros_like(p)
         return {"share": 1.0 if first else 1 - group["dampening"]}
+
+    def likeness(self, state: dict[str, Any]) -> bool:
+        """Whether there was a gradient before: the first one is not dampened."""
+        return state.get("momentum_buffer") is None
+
+    def arrays(self, state: dict[str, Any], group: Group) -> list[Array | None]:
+        """The velocity b, where there is a momentum."""
+        return [state["momentum_buffer"].array if group["momentum"] else None]
+
+    def launch(self, table: kernels.ParameterTable, like: Array, numbers: dict[str, float], group: Group) -> None:
+        """Move all parameters against their gradients: on a GPU."""
+        numbers |= {name: float(group[name]) for name in ("lr", "momentum", "weight_decay")}
+        kernels.sgd(table, like, numbers, -1.0 if group["maximize"] else 1.0, group["nesterov"])
 
     def update(self, p: Array, g: Array, scratch: Array, state: dict[str, Any], group: Group) -> None:
         """Move a piece against its gradient."""

@@ -3,9 +3,11 @@
 Code that works on it makes none of the mistakes that a machine without a GPU forgives: it hands no device array to
 NumPy, mixes no host array with device arrays, calls nothing that CuPy lacks (`cupy_lacks.json`, read off the real
 CuPy by `record_cupy.py`), and expects no Python number from a reduction.  And it waits where it means to: whatever
-would make the host wait for the device is noted in `waits`.  What it cannot show is speed, and kernels of one's own.
+would make the host wait for the device is noted in `waits`, what is copied to the device in `copies`, and each function
+that would be a launch in `launches`.  What it cannot show is speed.
 
-`installed()` makes it known to minigen as the device "standin", for as long as a test lasts.
+`installed()` makes it known to minigen as the device "standin", for as long as a test lasts; with ``compiles=True``
+minigen's own kernels are compiled for the CPU and used, too (`compiled.py`).
 """
 
 import importlib
@@ -20,6 +22,7 @@ import numpy as np
 
 from minigen import backend
 from minigen.backend import Backend, Device
+from standin import compiled, streams
 
 DEVICE = Device("standin")
 LACKS = json.loads(Path(__file__).with_name("cupy_lacks.json").read_text())
@@ -28,12 +31,36 @@ LACKS = json.loads(Path(__file__).with_name("cupy_lacks.json").read_text())
 waits: list[str] = []
 
 
-def note_wait(what):
-    """Note what made the host wait, and which line outside of this file and of `minigen.backend` asked for it."""
+#: What was copied from the host to the device: bytes, and the line that asked for it.
+copies: list[tuple[int, str]] = []
+
+#: Every function that would be a launch: its name, and the bytes of the arrays that it reads and writes.
+launches = compiled.launches
+
+
+def place_of_call():
+    """The line outside of this file and of `minigen.backend` that is being run."""
     frame = sys._getframe(1)
     while frame.f_code.co_filename in (__file__, backend.__file__):
         frame = frame.f_back
-    waits.append(f"{what} at {'/'.join(Path(frame.f_code.co_filename).parts[-3:])}:{frame.f_lineno}")
+    return f"{'/'.join(Path(frame.f_code.co_filename).parts[-3:])}:{frame.f_lineno}"
+
+
+def note_wait(what):
+    """Note what made the host wait, and where."""
+    waits.append(f"{what} at {place_of_call()}")
+
+
+def note_copy(nbytes):
+    """Note what is copied to the device, and where."""
+    copies.append((nbytes, place_of_call()))
+    streams.note_copy(nbytes)
+
+
+def note_launch(name, given, made):
+    """Note a function and the bytes that go in and out; what only looks at memory in another way is none."""
+    if isinstance(made, Array) and not any(np.may_share_memory(made._host, x) for x in arrays_in(given)):
+        launches.append((name, made._host.nbytes + sum(x.nbytes for x in arrays_in(given))))
 
 
 # ---- what goes in and what comes out ----------------------------------------------------------------------------
@@ -133,7 +160,11 @@ class Array:
             if name in ("item", "tolist", "tobytes", "nonzero"):
                 note_wait(name)
             args, kwargs = opened(args), {key: opened(value) for key, value in kwargs.items()}
-            return closed(function(*args, **kwargs), [self._host]) if name != "item" else function()
+            if name == "item":
+                return function()
+            made = closed(function(*args, **kwargs), [self._host])
+            note_launch(name, [self._host, *args], made)
+            return made
 
         return call
 
@@ -147,12 +178,17 @@ class Array:
         return SimpleNamespace(id=0)
 
     @property
+    def data(self):
+        return SimpleNamespace(ptr=self._host.ctypes.data)
+
+    @property
     def flags(self):
         names = ("c_contiguous", "f_contiguous", "owndata", "fnc", "forc")
         return SimpleNamespace(**{name: getattr(self._host.flags, name) for name in names})
 
     def astype(self, dtype, order="K", casting=None, subok=None, copy=True):
         host = self._host.astype(dtype, order=order, copy=copy)
+        launches.append(("astype", host.nbytes + self._host.nbytes))
         return self if host is self._host else Array(host)
 
     def __deepcopy__(self, memo):
@@ -173,7 +209,9 @@ class Array:
     def __setitem__(self, key, value):
         if not isinstance(value, (Array, *SCALARS)):
             raise TypeError(f"Unsupported type {type(value)}")
-        self._host[within(self._host, key)] = opened(value)
+        place = within(self._host, key)
+        launches.append(("setitem", np.asarray(self._host[place]).nbytes * (1 + isinstance(value, Array))))
+        self._host[place] = opened(value)
 
     def __repr__(self):
         return f"standin.{self._host!r}"
@@ -280,8 +318,11 @@ class Ufunc:
             raise TypeError(f"Wrong arguments {wrong}")
         out = kwargs.pop("out", None)
         check_out(self.__name__, out)
-        y = self._ufunc(*opened(args), out=opened(out), **kwargs)
-        return closed(y) if out is None else out
+        given = opened(args)
+        y = self._ufunc(*given, out=opened(out), **kwargs)
+        made = closed(y) if out is None else out
+        launches.append((self.__name__, np.asarray(y).nbytes + sum(x.nbytes for x in arrays_in(given))))
+        return made
 
     def __getattr__(self, name):
         if name in ("at", "reduce", "accumulate", "reduceat"):
@@ -306,6 +347,10 @@ WAITING = {"argwhere", "bincount", "flatnonzero", "nonzero", "unique", "compress
 #: Functions that give order 'K' in CuPy, too.
 KEEPING_ORDER = {"array", "asarray", "asanyarray", "empty_like", "full_like", "ones_like", "zeros_like"}
 KEEPING_ORDER |= {"asfortranarray", "copy"}
+#: Functions that look at no numbers: they allocate, or they are answered on the host.
+WITHOUT_LAUNCH = {"empty", "empty_like"} | ABOUT_ARRAYS
+#: Functions that take an array for its shape alone.
+MAKING = {"full_like", "ones_like", "zeros_like"}
 #: What CuPy's documentation says about functions whose signature is open.
 KEYWORDS = {"einsum": ["dtype", "optimize"]}
 
@@ -322,6 +367,8 @@ def wrapped(name, function, module_name=""):
         if name in WAITING or (name == "where" and len(args) == 1):
             note_wait(name)
         if name in FROM_THE_HOST:
+            if not isinstance(args[0], (Array, *HOLDERS)):
+                note_copy(np.asarray(args[0]).nbytes)
             args = (source(args[0]), *args[1:])
         else:
             args, kwargs = opened(args), {key: opened(value) for key, value in kwargs.items()}
@@ -331,7 +378,10 @@ def wrapped(name, function, module_name=""):
         given = list(arrays_in((*args, *kwargs.values())))
         if isinstance(y, SCALARS) and given and name not in ABOUT_ARRAYS:
             y = np.asarray(y)
-        return Array(y) if name in KEEPING_ORDER else closed(y, given)
+        made = Array(y) if name in KEEPING_ORDER else closed(y, given)
+        if name not in WITHOUT_LAUNCH:
+            note_launch(name, [] if name in MAKING else given, made)
+        return made
 
     return call
 
@@ -391,6 +441,8 @@ class Module:
 
 
 module = Module()
+module.RawModule = compiled.RawModule
+module.cuda = streams.cuda
 
 
 # ---- as a device of minigen ---------------------------------------------------------------------------------------
@@ -398,15 +450,20 @@ module = Module()
 
 def to_device(host):
     """Copy to the device: like CuPy's, in C order, or in F order where it was so."""
+    note_copy(host.nbytes)
     return Array(np.array(host, order="F" if host.flags.fnc else "C"))
 
 
 @contextmanager
-def installed() -> Iterator[Device]:
-    """Inside, "standin" is a device of minigen, and `waits` starts empty."""
-    waits.clear()
-    backend.register_backend(Backend(DEVICE, module, Array, to_device, Array.get))
+def installed(compiles=False) -> Iterator[Device]:
+    """Inside, "standin" is a device of minigen, and the lists of what happened start empty."""
+    for happened in (waits, copies, launches, streams.history):
+        happened.clear()
+    before = backend._backends.get(DEVICE)
+    backend.register_backend(Backend(DEVICE, module, Array, to_device, Array.get, compiles))
     try:
         yield DEVICE
     finally:
         backend.unregister_backend(DEVICE)
+        if before is not None:
+            backend.register_backend(before)

@@ -2,7 +2,7 @@
 
 import minigen.nn.functional as F
 from minigen.checks import reference
-from minigen.functional import activations, rectifiers, smooth
+from minigen.functional import activations, rectified, rectifiers, smooth
 from table.elementwise import away, off_integers
 from table.row import Row
 
@@ -119,5 +119,17 @@ ROWS = [
         (activations.Softplus,),
         lambda t, x: t.nn.functional.softplus(x, 2.0, 1.0),
         batched=(0,),
+    ),
+    *(
+        Row(
+            f"bias and rectifier (slope {slope})",
+            lambda x, b, slope=slope: rectified.bias_rectified(x, b, slope),
+            lambda d: (d.away(4, 3, 2, 5), 0.05 * d.rng.uniform(-1, 1, 3)),
+            lambda x, b, slope=slope: reference.leaky_relu(x + b[None, :, None, None], slope),
+            (rectified.BiasRectified,),
+            lambda t, x, b, slope=slope: t.nn.functional.leaky_relu(x + b[:, None, None], slope),
+            batched=(0,),
+        )
+        for slope in (0.0, 0.2)
     ),
 ]
