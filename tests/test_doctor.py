@@ -455,7 +455,7 @@ def test_the_function_that_made_a_nan_is_named(capsys):
     assert "minigen doctor run" in err
     assert read_log("run/log.jsonl")[-1]["failed"] == "nats became nan"
     before = contents("run")
-    assert main(["doctor", "run"]) == 0
+    assert main("doctor run --system mine.py".split()) == 0
     out = capsys.readouterr().out
     assert re.search(r"NaN: nats became nan by step 8; Sqrt\.backward made an infinity", out)
     assert "mine.py, line 13: loss = (error * (self.count % 7 != 0))" in out

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = {"cuda12", "cuda13", "cuda12-local", "cuda13-local", "tensorboard"}
+EXTRAS = {"cuda12", "cuda13", "cuda12-local", "cuda13-local", "tensorboard", "course"}
 
 pytestmark = pytest.mark.xdist_group("package")  # one worker builds and installs, once
 
@@ -80,6 +80,8 @@ def test_every_command_runs_outside_the_checkout(minigen):
         "evaluate judge",
         "doctor run",
         "check mine.py::cube",
+        "course student copies --chapters 1 museum",
+        "data list",
     ]
     printed = {line: minigen(line) for line in lines}
     commands = re.findall(r"^    ([a-z]+) ", minigen("--help"), flags=re.MULTILINE)
@@ -91,6 +93,9 @@ def test_every_command_runs_outside_the_checkout(minigen):
     assert "grid.png" in printed["sample run --n 4 --out grid.png"]
     assert re.search(r"accuracy +[\d.]+", printed["evaluate judge"])
     assert "agree with finite differences" in printed["check mine.py::cube"]
+    assert "01_gradients.py" in printed["course student copies --chapters 1 museum"]
+    assert "0 of 17 points" in minigen("course check copies/01_gradients.py", expect=1)
+    assert "0 of 18" in minigen("course grade copies/museum --chapters museum --seed 1 --out grades")
 
 
 def test_a_wrong_command_is_one_line_and_exit_code_2(minigen):

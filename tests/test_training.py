@@ -65,6 +65,80 @@ def test_arrays_come_back_as_they_were(tmp_path):
         assert np.array_equal(arrays[name], array), name
 
 
+LAYOUTS = {
+    "C": lambda a: a,
+    "Fortran": np.asfortranarray,
+    "channels last": lambda a: np.ascontiguousarray(a.transpose(0, 2, 1)).transpose(0, 2, 1),
+    "backwards": lambda a: a[::-1, :, ::-1],
+    "gaps": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+    "broadcast": lambda a: np.broadcast_to(a[:, :1], a.shape),
+    "empty": lambda a: a[:0],
+    "no axes": lambda a: a[0, 0, 0],
+    "other byte order": lambda a: a.astype(a.dtype.newbyteorder()),
+}
+
+
+@pytest.mark.parametrize("dtype", checkpoint.STORED)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_of_every_dtype_comes_back_equal(tmp_path, layout, dtype):
+    array = LAYOUTS[layout]((np.arange(24).reshape(2, 4, 3) % 7 - 3 * (dtype[0] != "u")).astype(dtype))
+    write_checkpoint(tmp_path / "a", {"x": array}, {})
+    back = read_checkpoint(tmp_path / "a")[0]["x"]
+    assert back.dtype == np.dtype(dtype)
+    assert back.shape == np.shape(array)
+    assert np.array_equal(back, array)
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "U3", "O", "datetime64[s]"])
+def test_a_dtype_that_no_checkpoint_holds_is_refused_by_name(tmp_path, dtype):
+    write_checkpoint(tmp_path / "a", {"x": np.ones(3)}, {})
+    with pytest.raises(TypeError, match=r"weight is .*, but a checkpoint holds bool, int8"):
+        write_checkpoint(tmp_path / "a", {"weight": np.zeros(3, dtype)}, {})
+    assert np.array_equal(read_checkpoint(tmp_path / "a")[0]["x"], np.ones(3))
+
+
+@pytest.mark.parametrize("missing", ["array", "optimizer's array", "options", "random", "step", "optimizers"])
+def test_a_missing_key_is_one_clear_error_that_offers_the_older_checkpoint(tmp_path, missing):
+    small_trainer(tmp_path, checkpoint_every=2).fit(steps=4)
+    path = newest_checkpoint(tmp_path / "checkpoints")
+    arrays, record = read_checkpoint(path)
+    if "array" in missing:
+        wanted = "optimizer." if "optimizer" in missing else "system."
+        arrays.pop(next(name for name in arrays if name.startswith(wanted)))
+    else:
+        record.pop(missing)
+    write_checkpoint(path, arrays, record)
+    again = small_trainer(tmp_path)
+    before = {name: tensor.numpy().copy() for name, tensor in again.system.state_dict().items()}
+    with pytest.raises(CheckpointError, match=r"cannot resume: .*Remove it, and training resumes from step-00000002"):
+        again.resume()
+    assert all(np.array_equal(before[name], tensor.numpy()) for name, tensor in again.system.state_dict().items())
+    path.unlink()
+    assert again.resume().step == 2
+
+
+def test_a_damaged_checkpoint_offers_the_older_one_to_those_who_sample(tmp_path):
+    small_trainer(tmp_path, checkpoint_every=2).fit(steps=4)
+    newest = newest_checkpoint(tmp_path / "checkpoints")
+    newest.write_bytes(newest.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=r"The one before it can be named in its place: .*step-00000002"):
+        load_system(tmp_path)
+
+
+def test_a_system_in_float64_comes_back_in_float64(tmp_path):
+    trainer = small_trainer(tmp_path)
+    trainer.fit(steps=1)
+    arrays, record = read_checkpoint(newest_checkpoint(trainer.checkpoints))
+    wide = {name: a.astype(np.float64) for name, a in arrays.items() if name.startswith("system.")}
+    write_checkpoint(tmp_path / "wide.safetensors", arrays | wide, record)
+    assert {str(parameter.dtype) for parameter in load_system(tmp_path / "wide.safetensors").parameters()} == {
+        "float64"
+    }
+    write_checkpoint(newest_checkpoint(trainer.checkpoints), arrays | wide, record)
+    with pytest.raises(CheckpointError, match=r"is float64, here float32"):
+        small_trainer(tmp_path).resume()
+
+
 def test_the_same_state_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         write_checkpoint(tmp_path / name, arrays_of_every_kind(), {"step": 1, "seed": 2, "lr": 0.1})
@@ -247,7 +321,7 @@ def test_a_run_leaves_log_pictures_film_and_curves(tmp_path):
     samples = sorted(path.name for path in (tmp_path / "samples").iterdir())
     assert samples == [f"step-{step:08d}.png" for step in (0, 4, 8, 10)]
     assert {path.name for path in tmp_path.iterdir()} == {
-        "checkpoints", "curves.png", "log.jsonl", "samples", "training.gif",
+        "checkpoints", "curves.png", "environment.json", "log.jsonl", "samples", "training.gif",
     }  # fmt: skip
 
 
@@ -346,3 +420,28 @@ def test_a_line_that_is_no_record_is_named_by_number(tmp_path):
     path.write_text(json.dumps({"step": 1}) + "\n[1, 2]\n")
     with pytest.raises(ValueError, match=r"line 2 is not a record"):
         read_log(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"on_nan": "never"}, "on_nan must be 'stop' or 'skip'"), ({"keep": 0}, "keep must be at least 1")],
+)
+def test_a_trainer_refuses_what_it_cannot_do(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        small_trainer(tmp_path, **options)
+
+
+def test_a_checkpoint_that_a_running_run_removes_is_followed_by_the_newer_one(tmp_path, monkeypatch):
+    small_trainer(tmp_path, checkpoint_every=2).fit(steps=4)
+    found, state = newest_checkpoint(tmp_path / "checkpoints"), "minigen.training.state"
+    newer = found.with_name("step-00000009.safetensors")
+    monkeypatch.setattr(f"{state}.newest_checkpoint", lambda folder: newer if newer.exists() else found)
+    read = read_checkpoint
+
+    def late(path):
+        if found.exists():
+            found.rename(newer)
+        return read(path)
+
+    monkeypatch.setattr(f"{state}.read_checkpoint", late)
+    assert load_system(tmp_path).name == "vae"

@@ -6,11 +6,9 @@ The file that is named on the command line is run, as ``python FILE`` would; no 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import difflib
-import importlib.util
 import inspect
-import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +19,11 @@ import numpy as np
 
 import minigen
 from minigen.checks import GradientError, GradientReport, check_backward, check_gradients
+from minigen.cli import shapes
 from minigen.cli.errors import CommandError
+from minigen.cli.output import add_json, report
 from minigen.cli.parser import Parser, natural_integer, positive_integer
+from minigen.cli.program import blame_the_file, load_program
 from minigen.nn import Module
 
 DESCRIPTION = "Check the derivatives of a function in your own file, and say where and probably why they are wrong."
@@ -33,6 +34,7 @@ examples:
   minigen check mine.py::conv_forward,conv_backward    NumPy functions: backward(grad_output, cache or arguments)
   minigen check mine.py::conv                          the same, where both are called conv_...
   minigen check mine.py::model --shapes 8,3            a Module: its parameters, too
+  minigen check --shapes mine.py                       do the sizes of all networks in the file fit each other?
 
 Numbers are drawn at random.  Where they must be others (labels, positive numbers, options), let the file define a
 function without parameters that returns all arguments: conv_inputs() for conv or conv_forward, Net_inputs() for Net.
@@ -48,16 +50,23 @@ def add_parser(commands: Any, argv: list[str]) -> None:
         "check", help="the gradients of a function of your own", description=DESCRIPTION, epilog=EXAMPLES
     )
     parser.set_defaults(run=run, parser=parser, order=2, seed=0, shapes=None)
-    parser.add_argument("target", metavar="FILE::NAME", help="a file and what in it to check")
+    parser.add_argument("target", metavar="FILE::NAME", nargs="?", help="a file and what in it to check")
     parser.add_argument(
-        "--shapes", type=shape, nargs="+", metavar="N,N", help="one for each argument: 2,3 (1: a number)"
+        "--shapes",
+        type=shape,
+        nargs="+",
+        metavar="N,N",
+        help="one for each argument: 2,3 (1: a number); or only a file",
     )
     parser.add_argument("--order", type=positive_integer, metavar="N", help="derivatives up to this order (2)")
     parser.add_argument("--seed", type=natural_integer, metavar="N", help="other random numbers (0)")
+    add_json(parser)
 
 
-def shape(text: str) -> tuple[int, ...]:
-    """Read a shape: "2,3" is (2, 3)."""
+def shape(text: str) -> tuple[int, ...] | Path:
+    """Read a shape: "2,3" is (2, 3); a file stands for the shapes of its networks."""
+    if text.endswith(".py"):
+        return Path(text)
     try:
         lengths = tuple(int(part) for part in text.strip("()").split(",") if part.strip())
     except ValueError:
@@ -69,20 +78,36 @@ def shape(text: str) -> tuple[int, ...]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, print, and return 0 if all is right and 1 if not."""
+    files = [given for given in arguments.shapes or () if isinstance(given, Path)]
+    if files and (len(arguments.shapes) > 1 or "target" in arguments):
+        raise CommandError(f"--shapes wants shapes such as 2,3, or one file alone: minigen check --shapes {files[0]}")
+    if files:
+        return shapes.run(arguments, files[0])
+    if "target" not in arguments:
+        arguments.parser.error("the following arguments are required: FILE::NAME")
     path, _, name = arguments.target.partition("::")
-    target = find(load(Path(path)), Path(path), name)
+    target = find(load_program(Path(path)), Path(path), name)
     minigen.manual_seed(arguments.seed)
     rng = np.random.default_rng(arguments.seed)
     with blame_the_file(Path(path)):
         inputs = target.inputs(arguments.shapes, rng)
     try:
         with blame_the_file(Path(path)):
-            report = target.check(inputs, arguments.order, arguments.seed)
+            found = target.check(inputs, arguments.order, arguments.seed)
     except GradientError as error:
-        print(error)
+        report(arguments, as_json(error.report, False), str(error))
         return 1
-    print(report)
+    report(arguments, as_json(found, True), str(found))
     return 0
+
+
+def as_json(found: GradientReport, right: bool) -> dict[str, Any]:
+    """Return what a check found, for programs."""
+    comparisons = [dataclasses.asdict(comparison) for comparison in found.comparisons]
+    causes = [{"input": one.input, "cause": one.cause, "sentence": one.sentence} for one in found.diagnoses]
+    return {
+        "name": found.name, "right": right, "tolerance": found.tolerance, "comparisons": comparisons, "causes": causes,
+    }  # fmt: skip
 
 
 # ---- what is to be checked ---------------------------------------------------------------------------------------
@@ -163,43 +188,3 @@ def listed(module: ModuleType) -> str:
     own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
     own = [name for name in own if not name.startswith("_") and not name.endswith("_inputs")]
     return ", ".join(own) or "nothing that can be checked"
-
-
-# ---- the file ----------------------------------------------------------------------------------------------------
-
-
-def load(path: Path) -> ModuleType:
-    """Load a file as a module."""
-    if not path.is_file():
-        raise CommandError(f"{path}: there is no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise CommandError(f"{path}: this is no Python file; name one that ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.resolve().parent))  # so that it finds the files beside it
-    try:
-        with blame_the_file(path):
-            spec.loader.exec_module(module)
-    finally:
-        sys.path.pop(0)
-    return module
-
-
-class blame_the_file:
-    """Inside, an error becomes a `CommandError` that says where in the user's file it was raised."""
-
-    def __init__(self, path: Path, remedy: str = "") -> None:
-        self.path, self.remedy = path, f" ({remedy})" if remedy else ""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind, error, trace) -> None:
-        if not isinstance(error, Exception) or isinstance(error, GradientError | CommandError):
-            return
-        here = str(self.path.resolve())
-        lines = [frame.lineno for frame in traceback.extract_tb(trace) if str(Path(frame.filename).resolve()) == here]
-        if isinstance(error, SyntaxError):
-            lines = [error.lineno]
-        place = f"{self.path}, line {lines[-1]}: {type(error).__name__}: " if lines else ""
-        raise CommandError(f"{place}{error}{self.remedy}") from error

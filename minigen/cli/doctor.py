@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from minigen.cli.errors import user_input
-from minigen.cli.parser import Parser
+from minigen.cli.output import add_json, report
+from minigen.cli.parser import Parser, add_offline
+from minigen.cli.program import add_system, own_system
 from minigen.metrics import course_classifier
 from minigen.models.system import random_state_of
-from minigen.training import Trainer, build, read_checkpoint, read_config, read_log
+from minigen.training import Trainer, build, newest_checkpoint, read_checkpoint, read_config, read_log
 from minigen.training.checkpoint import checkpoints_in
 from minigen.training.doctor import APART, PATIENCE, Doctor
 from minigen.training.evaluation import DIGITS, as_judged
@@ -42,6 +45,9 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     )
     parser.set_defaults(run=run, parser=parser)
     parser.add_argument("path", metavar="RUN", help="a run's folder")
+    add_system(parser)
+    add_offline(parser)
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.path)
     with user_input():
         config = read_config(folder)
-        system, loader, _ = build(config)
+        newest = newest_checkpoint(folder / "checkpoints")
+        system, loader, _ = build(config, own_system(vars(arguments)), newest)
         trainer = Trainer(system, loader, folder, quiet=True)
         trainer.restore()
         log = trainer.log.path
@@ -60,11 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
         found += missing_digits(trainer)
         looked_at.append(f"the digits in {JUDGED} samples")
     found += after_a_failure(trainer, records)
-    print(f"{system.name} of {folder} after {trainer.step} steps; looked at {', '.join(looked_at)}.")
-    for one in found:
-        print(f"\n  {one.name}: {one.evidence}.\n    {one.remedy}\n    read {one.page}")
-    if not found:
-        print("  nothing found")
+    lines = [f"{system.name} of {folder} after {trainer.step} steps; looked at {', '.join(looked_at)}."]
+    lines += [f"\n  {one.name}: {one.evidence}.\n    {one.remedy}\n    read {one.page}" for one in found]
+    findings = [dataclasses.asdict(one) | {"page": one.page} for one in found]
+    said = {"system": system.name, "run": str(folder), "step": trainer.step, "looked_at": looked_at}
+    report(arguments, said | {"findings": findings}, "\n".join(lines if found else [*lines, "  nothing found"]))
     return 0
 
 
@@ -113,6 +120,8 @@ def after_a_failure(trainer: Trainer, records: list[dict[str, Any]]) -> list[Fin
         return []
     failure, steps = records[-1], records[-1]["step"] - trainer.step
     text = f"{failure['failed']} by step {failure['step']}"
+    if "function" in failure:  # training has found it
+        return [not_finite(text, str(failure["function"]))]
     print(f"{text}: going through the {steps} steps after the last checkpoint again ...", file=sys.stderr)
     trainer.system.train()
     return [not_finite(text, first_bad_function(trainer.system, islice(rest_of(trainer), steps)))]

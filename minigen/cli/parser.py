@@ -18,7 +18,11 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, argument_default=argparse.SUPPRESS, **options)
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of printing a usage text and leaving."""
+        """Raise instead of printing a usage text and leaving; a wrong choice is told the closest right one."""
+        wrong = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        if wrong:
+            close = difflib.get_close_matches(wrong[1], re.findall(r"[\w.-]+", wrong[2]), n=1)
+            message += f"; did you mean {close[0]}?" if close else ""
         raise CommandError(f"{message} (see: {self.prog} --help)")
 
     def unknown(self, argument: str) -> NoReturn:
@@ -27,6 +31,11 @@ class Parser(argparse.ArgumentParser):
         close = difflib.get_close_matches(argument.partition("=")[0], options, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         self.error(f"unknown argument {argument}{hint}")
+
+
+def add_offline(parser: Any) -> None:
+    """Add the option ``--offline``, which `minigen.cli.run` obeys."""
+    parser.add_argument("--offline", action="store_true", help="make no connection (as MINIGEN_OFFLINE=1 does)")
 
 
 def positive_integer(text: str) -> int:

@@ -8,7 +8,9 @@ from typing import Any
 
 import minigen
 from minigen.cli.errors import CommandError, user_input
-from minigen.cli.parser import Parser, natural_integer, positive_integer
+from minigen.cli.output import add_json, report
+from minigen.cli.parser import Parser, add_offline, natural_integer, positive_integer
+from minigen.cli.program import add_system, own_system
 from minigen.training import load_system, read_config
 from minigen.training.config import load_samples
 from minigen.training.pictures import draw_samples, first_samples, save_restored, save_samples
@@ -23,6 +25,9 @@ examples:
   minigen sample runs/cdcgan-glyphs --label 3              threes, from a system that is told what to draw
   minigen sample runs/inpainting-glyphs --n 12             12 test images: with a hole, filled, and as they were
   minigen sample runs/dcgan-glyphs/checkpoints/step-00000500.safetensors --out early.png
+  minigen sample runs/my_gan-glyphs --system my_gan.py     from a system of your own: type its file again
+
+Exit codes: 0 drawn; 2 the input cannot be used.
 """
 
 
@@ -39,12 +44,15 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     parser.add_argument("--nrow", type=positive_integer, metavar="N", help="images in a row (8, or one of each class)")
     parser.add_argument("--seed", type=natural_integer, metavar="N", help="another seed, other images (0)")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (cpu)")
+    add_system(parser)
+    add_offline(parser)
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw, save, and say where."""
     with user_input():
-        system = load_system(arguments.path, arguments.device)
+        system = load_system(arguments.path, arguments.device, own_system(vars(arguments)))
     if arguments.label is not None and not system.conditional:
         raise CommandError(f"{arguments.path}: {system.name} cannot be told what to draw; leave out --label")
     if arguments.label is not None and arguments.label >= system.classes:
@@ -55,14 +63,16 @@ def run(arguments: argparse.Namespace) -> int:
         samples = draw_samples(system, arguments.n, label=arguments.label)
         with user_input():
             save_samples(system, samples, out, nrow=arguments.nrow)
-        print(f"{arguments.n} images in {out}")
+        found = {"images": arguments.n, "file": str(out), "kinds": []}
+        report(arguments, found, f"{arguments.n} images in {out}")
     elif system.restores:
         folder = Path(arguments.path)
         with user_input():
             config = read_config(folder if folder.is_dir() else folder.parent.parent)
             images = first_samples(load_samples(config, type(system), train=False, shape=system.shape), arguments.n)
             kinds = save_restored(system, images, out)
-        print(f"{len(images)} images in {out}, each as: {', '.join(kinds)}")
+        found = {"images": len(images), "file": str(out), "kinds": kinds}
+        report(arguments, found, f"{len(images)} images in {out}, each as: {', '.join(kinds)}")
     else:
         raise CommandError(f"{arguments.path}: {system.name} draws no images; see what it can with: minigen evaluate")
     return 0

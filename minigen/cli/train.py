@@ -5,21 +5,33 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import os
+import shlex
 import shutil
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
-from minigen.cli.errors import user_input
-from minigen.cli.parser import Parser, natural_integer, positive_integer, positive_number
+from minigen.cli.errors import CommandError, user_input
+from minigen.cli.output import add_json, report
+from minigen.cli.parser import Parser, add_offline, natural_integer, positive_integer, positive_number
+from minigen.cli.program import add_system, own_system, typed_system
+from minigen.data import NAMES, PictureFolder
+from minigen.data.find import is_inside
+from minigen.data.folder import ON_BAD_IMAGE
 from minigen.models import SYSTEMS, System, find_system
-from minigen.training import Config, Trainer, build, read_config, write_config
+from minigen.training import Config, Trainer, build, newest_checkpoint, read_config, read_log, write_config
 from minigen.training.checkpoint import checkpoints_in
-from minigen.training.config import CONFIG_FILE
+from minigen.training.config import CONFIG_FILE, ON_NAN
+from minigen.training.environment import ENVIRONMENT_FILE
+from minigen.training.lock import LOCK_FILE
 from minigen.training.progress import clock
 
 USAGE = """\
 minigen train SYSTEM [options]
-       minigen train --resume RUN [--epochs N] [--steps N] [--quiet]"""
+       minigen train --resume RUN [--epochs N] [--steps N] [--on-nan skip] [--quiet]
+       minigen train --config RUN/config.toml [--out FOLDER] [--quiet]"""
 DESCRIPTION = "Train a system, and keep log, pictures and checkpoints in a folder."
 EXAMPLES = """\
 examples:
@@ -30,14 +42,24 @@ examples:
   minigen train --resume runs/mnist                        go on where it was stopped
   minigen train --resume runs/mnist --epochs 10            go on further than was asked at first
   minigen train vae --help                                 a system's options, and where defaults are from
+  minigen train --config runs/mnist/config.toml --out runs/again    the same once more, from the start
   minigen train my_gan.py                                  a system of your own: one subclass of System
+  minigen train --resume runs/my_gan-glyphs --system my_gan.py      a run names a program and never runs it
 
 Ctrl-C saves before it stops; after a crash or a power cut, the last checkpoint serves.
 A resumed run ends with the weights of one that never stopped, bit for bit.
+
+Exit codes: 0 trained; 2 the input cannot be used, or a number became NaN; 130 stopped by Ctrl-C, 143 by SIGTERM, 129 by
+the end of the terminal, and saved.
 """
-PARSERS_OWN = ("command", "run", "parser", "named")
+PARSERS_OWN = ("command", "run", "parser", "named", "kind", "offline")
 # What a run leaves in its folder; --overwrite removes these and nothing else.
-RUN_FILES = (CONFIG_FILE, "log.jsonl", "curves.png", "training.gif", "samples", "checkpoints", "evaluation")
+RUN_FILES = (
+    CONFIG_FILE, "log.jsonl", "curves.png", "training.gif", "samples", "checkpoints", "evaluation", ENVIRONMENT_FILE,
+    LOCK_FILE,
+)  # fmt: skip
+WITH_RESUME = ("epochs", "steps", "on_nan")  # what a resumed run may change
+WITH_CONFIG = ("out", "overwrite")
 
 
 def add_parser(commands: Any, argv: list[str]) -> None:
@@ -45,12 +67,20 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     parser: Parser = commands.add_parser(
         "train", help="train a system", usage=USAGE, description=DESCRIPTION, epilog=EXAMPLES
     )
-    words = argv if argv[:1] == ["train"] else []
-    named = next((word for word in words if word in SYSTEMS or word.endswith(".py")), None)
-    parser.set_defaults(run=run, parser=parser, named=named)
+    words = argv[1:] if argv[:1] == ["train"] else []
+    named = next((word for word in words if word in SYSTEMS), None)
+    if words and words[0].endswith(".py"):  # elsewhere it may be the value of an option, and nothing to be run
+        named = words[0]
+    kind = None
+    if named:
+        with user_input():
+            kind = typed_system(named)
+    parser.set_defaults(run=run, parser=parser, named=named, kind=kind)
     defaults = Config()
     parser.add_argument("system", nargs="?", metavar="SYSTEM", help=f"one of: {', '.join(SYSTEMS)}; or a Python file")
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
+    parser.add_argument("--config", metavar="FILE", help="do what a run's config.toml says, from the start")
+    add_system(parser, "with --resume or --config")
 
     group = parser.add_argument_group("how long (in all, also for a resumed run)")
     group.add_argument(
@@ -69,6 +99,9 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     group.add_argument("--channels", type=int, choices=(1, 3), help=text)
     group.add_argument("--images", type=positive_integer, metavar="N", help="take only so many images (all)")
     group.add_argument("--download", action="store_true", help="fetch the data if it is not on this machine")
+    add_offline(group)
+    text = f"a picture of a folder that cannot be read: refuse the folder, or leave it out ({defaults.on_bad_image})"
+    group.add_argument("--on-bad-image", choices=ON_BAD_IMAGE, help=text)
     text = f"threads that prepare batches; they change nothing but the speed ({defaults.workers})"
     group.add_argument("--workers", type=natural_integer, metavar="N", help=text)
 
@@ -87,10 +120,14 @@ def add_parser(commands: Any, argv: list[str]) -> None:
         group.add_argument(f"--{name}-every", type=positive_integer, metavar="N", help=text)
     text = f"epochs between two evaluations on the test set; 0: none ({defaults.evaluate_every})"
     group.add_argument("--evaluate-every", type=natural_integer, metavar="N", help=text)
+    text = f"how many of the last checkpoints to keep; the best is kept anyhow ({defaults.keep})"
+    group.add_argument("--keep", type=positive_integer, metavar="N", help=text)
+    text = f"at a NaN or an infinity: end with the last good state, or leave the step out ({defaults.on_nan})"
+    group.add_argument("--on-nan", choices=ON_NAN, help=text)
     group.add_argument("--quiet", action="store_true", help="show no progress")
-    if named:
-        with user_input():
-            add_system_options(parser, find_system(named))
+    add_json(group)
+    if kind:
+        add_system_options(parser, kind)
 
 
 def add_system_options(parser: Parser, system: type[System]) -> None:
@@ -103,70 +140,133 @@ def add_system_options(parser: Parser, system: type[System]) -> None:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
         elif field.metadata.get("choices"):
             group.add_argument(flag, choices=field.metadata["choices"], help=text)
-        else:
+        elif isinstance(field.default, (int, float, str)):  # others are for configurations
             group.add_argument(flag, type=type(field.default), metavar="X", help=text)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and return the exit code."""
     given = {name: value for name, value in vars(arguments).items() if name not in PARSERS_OWN}
-    quiet = given.pop("quiet", False)
-    trainer, config = resumed_run(given, quiet) if "resume" in given else new_run(given, arguments.named, quiet)
+    quiet, _ = given.pop("quiet", False), given.pop("json", False)
+    resumed, overwrite = "resume" in given, given.get("overwrite", False)
+    if resumed:
+        trainer, config = resumed_run(given, quiet)
+    elif "config" in given:
+        trainer, config = configured_run(given, quiet)
+    else:
+        trainer, config = new_run(given, arguments, quiet)
+    if isinstance(trainer.loader.dataset, PictureFolder) and not quiet:
+        print(trainer.loader.dataset, file=sys.stderr)
+    go_on = resume_command(trainer)
     try:
-        write_config(trainer.folder, config)
-        finished = trainer.fit(config.epochs, config.steps)
+        with trainer.lock:
+            begin(trainer, config, resumed, overwrite)
+            finished = trainer.fit(config.epochs, config.steps)
     except KeyboardInterrupt:  # the second Ctrl-C; the last checkpoint has to do
+        if not checkpoints_in(trainer.checkpoints):
+            remove_run(trainer.folder)
+            raise
         finished = False
-    except OSError:
+    except OSError as error:
         if not checkpoints_in(trainer.checkpoints):  # the disk was full at once: there is nothing to go on with
             remove_run(trainer.folder)
-        raise
-    if not finished:
-        print(f"Stopped at step {trainer.step}.  To go on:  minigen train --resume {trainer.folder}")
-        return 130
-    report(trainer)
-    return 0
+            raise
+        saved = newest_checkpoint(trainer.checkpoints).stem
+        raise CommandError(
+            f"{error}. The state of {saved} is saved; when there is room, go on with: {go_on}"
+        ) from error
+    found = result(trainer, finished)
+    if finished:
+        report(arguments, found, summary(trainer))
+        return 0
+    report(arguments, found, f"Stopped at step {trainer.step}.  To go on:  {go_on}")
+    return 128 + (trainer.stopped_by or signal.SIGINT)
 
 
-def new_run(given: dict[str, Any], named: str | None, quiet: bool) -> tuple[Trainer, Config]:
-    """Build the run that the options describe, and its folder."""
-    overwrite = given.pop("overwrite", False)
+def begin(trainer: Trainer, config: Config, resumed: bool, overwrite: bool) -> None:
+    """Make the run's folder ready, which nobody else trains in now."""
     with user_input():
+        if resumed:
+            trainer.resume()
+        else:
+            check_folder(trainer.folder, overwrite)  # again: somebody may have trained there until now
+            remove_run(trainer.folder)
+        write_config(trainer.folder, config)
+
+
+def new_run(given: dict[str, Any], arguments: argparse.Namespace, quiet: bool) -> tuple[Trainer, Config]:
+    """Build the run that the options describe."""
+    kind = arguments.kind
+    with user_input():
+        if "own_system" in given:
+            raise ValueError(
+                f"--system goes with --resume or --config; begin with: minigen train {given['own_system']}"
+            )
         if "system" not in given:
             raise ValueError(f"say what to train, for instance: minigen train dcgan (systems: {', '.join(SYSTEMS)})")
-        system = find_system(given["system"])
-        if given["system"] != named:
+        if given["system"] != arguments.named:
+            if not given["system"].endswith(".py"):
+                find_system(given["system"])
             raise ValueError(f"name the system first: minigen train {given['system']} ...")
-        options = {field.name: given.pop(field.name, field.default) for field in dataclasses.fields(system.Options)}
-        folder = Path(given.pop("out", f"runs/{system.name}-{Path(given.get('data', system.data)).name}"))
-        given["system"] = system.source or system.name
-        check_folder(folder, overwrite)
+        options = {field.name: given.pop(field.name, field.default) for field in dataclasses.fields(kind.Options)}
+        given["system"] = kind.source or kind.name
+        given.setdefault("data", kind.data)
+        folder, overwrite = given.pop("out", None), given.pop("overwrite", False)
         if "steps" in given:
             given.setdefault("epochs", None)
         config = Config(**given, options=options)
-        trainer = make_trainer(config, folder, quiet)
-    remove_run(folder)
-    return trainer, config
+        return make_trainer(config, kind, new_folder(folder, config, kind, overwrite), quiet), config
+
+
+def configured_run(given: dict[str, Any], quiet: bool) -> tuple[Trainer, Config]:
+    """Build the run that a configuration describes."""
+    path = Path(given.pop("config"))
+    with user_input():
+        refuse_others(given, WITH_CONFIG, "--config does what the file says")
+        config = read_config(path)
+        kind = own_system(given) or find_system(config.system)
+        folder = new_folder(given.get("out"), config, kind, given.get("overwrite", False))
+        return make_trainer(config, kind, folder, quiet), config
 
 
 def resumed_run(given: dict[str, Any], quiet: bool) -> tuple[Trainer, Config]:
-    """Take up the run in the folder ``given["resume"]``, where its newest checkpoint left it."""
-    folder = Path(given.pop("resume"))
-    fixed = [name for name in given if name not in ("epochs", "steps")]
+    """Build the run in the folder ``given["resume"]``, to be taken up where its newest checkpoint left it."""
+    folder = Path(given["resume"])
+    given = {name: value for name, value in given.items() if name != "resume"}
     with user_input():
-        if fixed:
-            option = "a system" if fixed[0] == "system" else "--" + fixed[0].replace("_", "-")
-            raise ValueError(f"--resume goes on with the run as it was begun; leave out {option}")
+        refuse_others(given, WITH_RESUME, "--resume goes on with the run as it was begun")
         config = read_config(folder)
-        if given:
+        newest = newest_checkpoint(folder / "checkpoints")
+        kind = own_system(given)
+        if {"epochs", "steps"} & set(given):
             config = dataclasses.replace(config, epochs=given.get("epochs"), steps=given.get("steps"))
-        trainer = make_trainer(config, folder, quiet).resume()
-    return trainer, config
+        config = dataclasses.replace(config, on_nan=given.get("on_nan", config.on_nan))
+        return make_trainer(config, kind, folder, quiet, like=newest), config
 
 
-def make_trainer(config: Config, folder: Path, quiet: bool) -> Trainer:
+def refuse_others(given: dict[str, Any], allowed: tuple[str, ...], reason: str) -> None:
+    """Refuse options that do not go with --resume or --config."""
+    for name in given:
+        if name not in (*allowed, "own_system"):
+            option = "a system" if name == "system" else "--" + name.replace("_", "-")
+            raise ValueError(f"{reason}; leave out {option}")
+
+
+def new_folder(out: str | None, config: Config, kind: type[System], overwrite: bool) -> Path:
+    """Return the folder of a new run; refuse one where something else lies."""
+    place = config.data or kind.data
+    folder = Path(out or f"runs/{kind.name}-{Path(os.path.abspath(place)).name}")
+    if place not in NAMES and is_inside(folder, place):
+        raise ValueError(f"--out {folder}: its samples would be taken for pictures to learn from; name another folder")
+    check_folder(folder, overwrite)
+    return folder
+
+
+def make_trainer(
+    config: Config, kind: type[System] | None, folder: Path, quiet: bool, like: Path | None = None
+) -> Trainer:
     """Build system and data from a configuration, and the loop around them."""
-    system, loader, test_loader = build(config)
+    system, loader, test_loader = build(config, kind, like)
     return Trainer(
         system,
         loader,
@@ -176,6 +276,8 @@ def make_trainer(config: Config, folder: Path, quiet: bool) -> Trainer:
         sample_every=config.sample_every,
         checkpoint_every=config.checkpoint_every,
         evaluate_every=config.evaluate_every,
+        keep=config.keep,
+        on_nan=config.on_nan,
         quiet=quiet,
     )
 
@@ -190,7 +292,7 @@ def check_folder(folder: Path, overwrite: bool) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out {folder}: this is a file; name a folder")
-    entries = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    entries = {path.name for path in folder.iterdir()} - {LOCK_FILE} if folder.exists() else set()
     if entries & set(RUN_FILES) and not overwrite:
         raise ValueError(
             f"--out {folder}: there is a run in this folder; go on with it "
@@ -201,28 +303,55 @@ def check_folder(folder: Path, overwrite: bool) -> None:
 
 
 def remove_run(folder: Path) -> None:
-    """Remove what a run has left in a folder, and the folder, unless it holds anything else."""
+    """Remove what a run has left in a folder, and the folder, unless it holds anything else; a lock stays."""
     for name in RUN_FILES:
         path = folder / name
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        else:
+        elif name != LOCK_FILE:
             path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # it is missing, or holds other files
         folder.rmdir()
 
 
-def report(trainer: Trainer) -> None:
-    """Say what there is now, and what to do next."""
+def resume_command(trainer: Trainer) -> str:
+    """Return the command that goes on with a run."""
+    source = trainer.system.source
+    own = f" --system {shlex.quote(source)}" if source else ""
+    return f"minigen train --resume {shlex.quote(str(trainer.folder))}{own}"
+
+
+def result(trainer: Trainer, finished: bool) -> dict[str, Any]:
+    """Return for programs what a run has come to."""
     folder = trainer.folder
-    print(f"{trainer.step} steps ({trainer.epochs_done:.1f} epochs) in {clock(trainer.seconds)} of training.")
+    pictures = sorted((folder / "samples").glob("*.png"))
+    log = read_log(trainer.log.path) if trainer.log.path.exists() else []
+    return {
+        "run": str(folder),
+        "system": trainer.system.name,
+        "finished": finished,
+        "steps": trainer.step,
+        "epochs": trainer.epochs_done,
+        "seconds": trainer.seconds,
+        "last": log[-1] if log else None,
+        "picture": str(pictures[-1]) if pictures else None,
+        "checkpoint": str(newest_checkpoint(trainer.checkpoints)),
+        "resume": resume_command(trainer),
+    }
+
+
+def summary(trainer: Trainer) -> str:
+    """Say what there is now, and what to do next."""
+    folder, own = trainer.folder, f" --system {trainer.system.source}" if trainer.system.source else ""
+    lines = [f"{trainer.step} steps ({trainer.epochs_done:.1f} epochs) in {clock(trainer.seconds)} of training."]
     pictures = sorted((folder / "samples").glob("*.png"))
     if pictures:
-        print(f"  pictures  {pictures[-1]}  (the last of {len(pictures)})")
+        lines.append(f"  pictures  {pictures[-1]}  (the last of {len(pictures)})")
     if (folder / "training.gif").exists():
-        print(f"  film      {folder / 'training.gif'}")
-    print(f"  curves    {folder / 'curves.png'}")
+        lines.append(f"  film      {folder / 'training.gif'}")
+    lines.append(f"  curves    {folder / 'curves.png'}")
     if trainer.system.generates:
-        print(f"  draw more with:  minigen sample {folder} --n 64 --out grid.png")
+        lines.append(f"  draw more with:  minigen sample {folder}{own} --n 64 --out grid.png")
     else:
-        print(f"  test it with:    minigen evaluate {folder}")
+        lines.append(f"  test it with:    minigen evaluate {folder}{own}")
+    return "\n".join(lines)

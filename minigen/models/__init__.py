@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
-from pathlib import Path
 
 from minigen.models.autoencoder import Autoencoder
 from minigen.models.beta_vae import BetaVAE
@@ -79,19 +77,17 @@ SYSTEMS: dict[str, type[System]] = {
 
 
 def find_system(name: str) -> type[System]:
-    """Return the class of a system.
+    """Return the class of one of minigen's systems.
 
     Parameters
     ----------
     name : str
-        One of `SYSTEMS`; or the path of a Python file that defines one subclass of `System`, which is imported.
+        One of `SYSTEMS`.  The path of a Python file is refused: nothing is imported because of a name.
 
     Raises
     ------
     ValueError
-        If there is none of that name, and the message names the closest one; or if the file defines none, or several.
-    FileNotFoundError
-        If there is no such file.
+        If there is none of that name; the message names the closest one.
 
     Examples
     --------
@@ -103,30 +99,10 @@ def find_system(name: str) -> type[System]:
     if name in SYSTEMS:
         return SYSTEMS[name]
     if name.endswith(".py"):
-        return _system_in(Path(name))
+        raise ValueError(
+            f"{name} is a program, and no program is run because a file names it; if you trust it, name it yourself: "
+            f"--system {name} on the command line, or the class as kind=... in Python"
+        )
     close = difflib.get_close_matches(name.lower(), SYSTEMS, n=1, cutoff=0.4)
     hint = f"did you mean {close[0]!r}?" if close else ""
-    raise ValueError(" ".join(f"unknown system {name!r}; {hint} (systems: {', '.join(SYSTEMS)})".split()))
-
-
-def _system_in(path: Path) -> type[System]:
-    """Import a Python file, and return the system that it defines."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None  # of a file that ends in .py there always is one
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(f"{path}: this file cannot be imported: {type(error).__name__}: {error}") from error
-    own = [value for value in vars(module).values() if _is_system_of(value, path.stem)]
-    if len(own) != 1:
-        found = ", ".join(kind.__name__ for kind in own) or "none"
-        raise ValueError(f"{path}: a file with one subclass of minigen.models.System is wanted; here is {found}")
-    own[0].source = str(path.resolve())
-    return own[0]
-
-
-def _is_system_of(value: object, module: str) -> bool:
-    return isinstance(value, type) and issubclass(value, System) and value.__module__ == module
+    raise ValueError(" ".join(f"unknown system {name[:80]!r}; {hint} (systems: {', '.join(SYSTEMS)})".split()))

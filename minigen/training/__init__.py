@@ -2,6 +2,7 @@
 
 from minigen.training.checkpoint import CheckpointError, newest_checkpoint, read_checkpoint, write_checkpoint
 from minigen.training.config import Config, build, read_config, write_config
+from minigen.training.lock import LockError, RunLock
 from minigen.training.log import Log, read_log
 from minigen.training.state import load_system
 from minigen.training.trainer import Trainer, TrainingError
@@ -9,7 +10,9 @@ from minigen.training.trainer import Trainer, TrainingError
 __all__ = [
     "CheckpointError",
     "Config",
+    "LockError",
     "Log",
+    "RunLock",
     "Trainer",
     "TrainingError",
     "build",

@@ -10,7 +10,7 @@ The promises:
 - A checkpoint is there whole or not at all: it is written under another name, forced to the disk, then
   renamed.
 - A damaged file is noticed: a sha256 over record and arrays is stored and compared.
-- The one before the last is kept.
+- The last few are kept, and the best (`best_path`), where a figure over the test set says which that is.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from minigen.data.files import atomic_write
+from minigen.training.environment import machine_memory
 
 FORMAT = 2
-KEEP = 2
+KEEP = 2  # checkpoints, unless a run asks for more
+STORED = tuple("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64".split())
 # All in one entry: safetensors writes several entries in an order that changes from run to run.
 RECORD = "minigen"
 
@@ -59,16 +61,27 @@ def write_checkpoint(path: str | Path, arrays: dict[str, np.ndarray], record: di
     ------
     minigen.data.files.WriteError
         If it cannot be written (a full disk, no permission); what was at ``path`` before is still there.
+    TypeError
+        If an array has a type that such a file cannot hold.
     """
-    # safetensors stores wrong values for arrays that are not C-contiguous, and says nothing.  (And asarray,
-    # since ascontiguousarray makes arrays without axes into arrays of one axis.)
-    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    arrays = {name: storable(name, array) for name, array in arrays.items()}
     record = {"format": FORMAT, **record}
     record["sha256"] = fingerprint(arrays, record)
     path = Path(path)
     with atomic_write(path) as file:
         file.write(save(arrays, metadata={RECORD: json.dumps(record, sort_keys=True)}))
     sync_folder(path.parent)
+
+
+def storable(name: str, array: np.ndarray) -> np.ndarray:
+    """Return an array in the order and with the byte order of the file format.
+
+    safetensors stores wrong values for arrays that are not C-contiguous, and says nothing.
+    """
+    array = np.asarray(array, order="C")  # ascontiguousarray would give an array without axes one
+    if array.dtype.name not in STORED:
+        raise TypeError(f"write_checkpoint: {name} is {array.dtype}, but a checkpoint holds {', '.join(STORED)}")
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -79,21 +92,50 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
     CheckpointError
         If the file is missing, cut off, changed, no checkpoint of minigen, or made by a later minigen.
     """
+    path = Path(path)
+    if not path.exists():
+        raise CheckpointError(f"{path}: there is no such checkpoint")
+    if not path.is_file():
+        raise CheckpointError(f"{path}: this is no file; name a checkpoint, or the folder of a run")
+    if path.stat().st_size > machine_memory():  # the file may have holes, and cost its author nothing
+        raise CheckpointError(f"{path}: this checkpoint is larger than the memory of this machine")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such checkpoint") from None
-    except SafetensorError as error:
+    except OSError as error:
+        raise CheckpointError(f"{path}: this checkpoint cannot be read: {error.strerror or error}") from None
+    except (SafetensorError, ValueError, TypeError) as error:  # the last two: types and shapes that NumPy has not
         raise CheckpointError(f"{path}: this checkpoint is damaged or cut off ({error})") from None
     if RECORD not in metadata:
         raise CheckpointError(f"{path}: this is a safetensors file, but not a checkpoint of minigen")
+    record, stored = read_record(path, metadata[RECORD])
     try:
-        record = json.loads(metadata[RECORD])
+        whole = fingerprint(arrays, record) == stored
+    except RecursionError:  # of json, which stands a little deeper in the stack than when it read the record
+        whole = False
+    if not whole:
+        raise CheckpointError(f"{path}: this checkpoint is damaged: its contents do not have the sha256 they had")
+    return arrays, record
+
+
+def read_record(path: Path, text: str) -> tuple[dict[str, Any], str]:
+    """Return the record of a checkpoint, and the sha256 that it was written with.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no record, or one of another format.
+    """
+    try:
+        record = json.loads(text)
         stored, version = record.pop("sha256"), record["format"]
-    except (ValueError, KeyError) as error:
+    except KeyError as error:
+        raise CheckpointError(f"{path}: this checkpoint's record is damaged: it has no {error}") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path}: this checkpoint's record is damaged ({error})") from None
+    if not isinstance(version, int) or not isinstance(stored, str):
+        raise CheckpointError(f"{path}: this checkpoint's record is damaged (format or sha256)")
     if version < FORMAT:
         raise CheckpointError(
             f"{path}: this checkpoint has format {version}, this minigen reads format {FORMAT}; train again"
@@ -103,9 +145,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
             f"{path}: this checkpoint has format {version}, this minigen reads up to format {FORMAT}; "
             "it was made by a later minigen: pip install --upgrade minigen"
         )
-    if fingerprint(arrays, record) != stored:
-        raise CheckpointError(f"{path}: this checkpoint is damaged: its contents do not have the sha256 they had")
-    return arrays, record
+    return record, stored
 
 
 def sync_folder(folder: Path) -> None:
@@ -126,9 +166,15 @@ def checkpoint_path(folder: str | Path, step: int) -> Path:
     return Path(folder) / f"step-{step:08d}.safetensors"
 
 
+def best_path(folder: str | Path) -> Path:
+    """Return the name of the checkpoint with the best figure over the test set."""
+    return Path(folder) / "best.safetensors"
+
+
 def checkpoints_in(folder: str | Path) -> list[Path]:
-    """Return the checkpoints in ``folder``, the oldest first."""
-    return sorted(p for p in Path(folder).glob("step-*.safetensors") if re.fullmatch(r"step-\d+", p.stem))
+    """Return the checkpoints in ``folder``, the one with the fewest steps first."""
+    found = [p for p in Path(folder).glob("step-*.safetensors") if re.fullmatch(r"step-\d{1,18}", p.stem)]
+    return sorted(found, key=lambda p: (int(p.stem.removeprefix("step-")), p.name))
 
 
 def newest_checkpoint(folder: str | Path) -> Path:
@@ -145,7 +191,7 @@ def newest_checkpoint(folder: str | Path) -> Path:
     return found[-1]
 
 
-def remove_old_checkpoints(folder: str | Path) -> None:
-    """Keep the last and the one before it, in case the last is lost to a bad disk."""
-    for path in checkpoints_in(folder)[:-KEEP]:
-        path.unlink()
+def remove_old_checkpoints(folder: str | Path, keep: int = KEEP) -> None:
+    """Keep the last ones: more than one, in case the last is lost to a bad disk."""
+    for path in checkpoints_in(folder)[:-keep]:
+        path.unlink(missing_ok=True)

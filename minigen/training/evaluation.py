@@ -15,10 +15,12 @@ import numpy as np
 
 import minigen
 from minigen import Tensor, plot
-from minigen.data import DataLoader, ImageFolder, Toy2D, atomic_write
+from minigen.data import DataLoader, PictureFolder, Toy2D, atomic_write
 from minigen.metrics import judge_generator, mode_coverage, nearest_neighbours, to_grey28
 from minigen.models.system import System, images_of, random_state_of
+from minigen.training.checkpoint import newest_checkpoint
 from minigen.training.config import EVALUATION_BATCH, Config, build, load_samples
+from minigen.training.lock import refuse_links
 from minigen.training.log import read_log
 from minigen.training.pictures import draw_samples, first_samples, save_restored, save_samples, wanted_classes
 from minigen.training.state import load_system
@@ -30,7 +32,7 @@ NEIGHBOURS, STEPS = 4, 8  # training images beside a sample; images from one noi
 JUDGED_TRAINING_IMAGES = 10_000
 
 
-def evaluate_run(folder: Path, config: Config, samples: int = 2000) -> dict[str, Any]:
+def evaluate_run(folder: Path, config: Config, samples: int = 2000, kind: type[System] | None = None) -> dict[str, Any]:
     """Measure a trained system on a data set, and write figures.json and page.html.
 
     Parameters
@@ -41,6 +43,8 @@ def evaluate_run(folder: Path, config: Config, samples: int = 2000) -> dict[str,
         What it was asked for; its ``data`` is what it is evaluated on.
     samples : int
         How many samples of a generator are judged.
+    kind : type, optional
+        The class of a system of your own, which the run names, but which is not imported because of that.
 
     Returns
     -------
@@ -53,7 +57,9 @@ def evaluate_run(folder: Path, config: Config, samples: int = 2000) -> dict[str,
     CheckpointError, ValueError, OSError
         If the run or the data cannot be read.
     """
-    system, (_, train_loader, test_loader) = load_system(folder, config.device), build(config)
+    refuse_links(folder)
+    system = load_system(folder, config.device, kind)
+    _, train_loader, test_loader = build(config, kind, newest_checkpoint(folder / "checkpoints"))
     found: dict[str, Any] = {
         "system": system.name,
         "data": config.test_data or config.data or system.data,
@@ -93,7 +99,7 @@ def sample_figures(system: System, config: Config, samples: int) -> dict[str, An
         found = mode_coverage(draw_samples(system, samples).cpu(), train.centers, train.sigma)
         modes = {f"modes_{least}": count for least, count in found.covered.items()}
         return {"modes": len(train.centers), **modes, "high_quality": found.high_quality, "kl": found.kl}
-    if isinstance(test, ImageFolder) and config.test_data is None:
+    if isinstance(test, PictureFolder) and config.test_data is None:
         return None  # it is what the system learned from: as a test it would praise copies
     classes = wanted_classes(system, samples).numpy() if system.conditional else None
     drawn = as_judged(draw_samples(system, samples).cpu(), kind)

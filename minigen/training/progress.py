@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 
 SECONDS_BETWEEN_LINES = 20.0
 BAR = "{percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt} [{remaining} left, {rate_fmt}]{postfix}"
@@ -28,10 +29,12 @@ class Progress:
         self.started = self.line_at = time.monotonic()
         self.losses = ""
         self.bar = None
-        if not quiet and (sys.stderr.isatty() or "ipykernel" in sys.modules):
-            from tqdm.auto import tqdm
+        if not quiet and (is_terminal() or "ipykernel" in sys.modules):
+            with warnings.catch_warnings():  # of a notebook without widgets, which has a bar of text
+                warnings.simplefilter("ignore")
+                from tqdm.auto import tqdm
 
-            self.bar = tqdm(initial=done, total=goal, unit="step", dynamic_ncols=True, bar_format=BAR)
+                self.bar = tqdm(initial=done, total=goal, unit="step", dynamic_ncols=True, bar_format=BAR)
 
     def step(self) -> None:
         """Count one step."""
@@ -40,7 +43,13 @@ class Progress:
             self.bar.update()
         elif not self.quiet and time.monotonic() - self.line_at >= SECONDS_BETWEEN_LINES:
             self.line_at = time.monotonic()
-            print(self.line(), file=sys.stderr, flush=True)
+            self.print(self.line())
+
+    def back_to(self, step: int) -> None:
+        """Have fewer steps done than before."""
+        if self.bar is not None:
+            self.bar.update(step - self.done)
+        self.done = step
 
     def show(self, epoch: float, epochs: float, losses: dict[str, float]) -> None:
         """Take in what to show beside the number of steps: epochs done and wanted, and the last losses."""
@@ -56,7 +65,14 @@ class Progress:
         if self.bar is not None:
             self.bar.write(text, file=sys.stderr)
         else:
+            self.print(text)
+
+    def print(self, text: str) -> None:
+        """Print a line on stderr; where nobody reads it any more, training goes on and is quiet."""
+        try:
             print(text, file=sys.stderr, flush=True)
+        except (OSError, ValueError):  # the reader of a pipe has gone, the terminal is closed
+            self.quiet = True
 
     def line(self) -> str:
         """Return the state as one line."""
@@ -71,7 +87,12 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
         elif not self.quiet:
-            print(f"step {self.done}/{self.goal}  {self.losses}", file=sys.stderr, flush=True)
+            self.print(f"step {self.done}/{self.goal}  {self.losses}")
+
+
+def is_terminal() -> bool:
+    """Say whether somebody looks at stderr as it is written; a service may have none at all."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def clock(seconds: float) -> str:

@@ -41,7 +41,7 @@ CHEATS = (
     "while True: pass",
     "import os; os.fork()",
     "import os; os.system('true')",
-    "import subprocess",
+    "import subprocess; subprocess.run(['true'])",
     "import socket; socket.socket()",
     "open('results.json', 'w').write('{}')",
     "open('../results.json', 'a')",

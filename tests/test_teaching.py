@@ -1,0 +1,51 @@
+"""docs/teaching.md is true: its path from nothing to a checked exercise is followed, command by command."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from minigen.cli import main
+from minigen.course.catalogue import chapters
+
+PAGE = (Path(__file__).parents[1] / "docs" / "teaching.md").read_text(encoding="utf-8")
+STEP = re.compile(
+    r"<!-- (?P<what>follow|write|printed)(?P<more>[^>]*) -->\s*```(?:python)?\n(?P<text>.*?)```", re.DOTALL
+)
+
+
+def test_the_path_to_a_checked_exercise(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "mine" / "01_gradients.py"
+    steps = list(STEP.finditer(PAGE))
+    assert [step["what"] for step in steps] == "follow write follow printed write follow printed".split()
+    last, printed = 'raise NotImplementedError("loss_gradient: your code here")', ""
+    for step in steps:
+        text = step["text"].strip()
+        if step["what"] == "follow":
+            words = text.split()
+            assert words[0] == "minigen"
+            assert main(words[1:]) == int(step["more"].strip(", ") or 0)
+            printed = capsys.readouterr().out
+        elif step["what"] == "write":
+            program = page.read_text()
+            assert program.count(last) == 1
+            page.write_text(program.replace(last, text))
+            last = text
+        else:
+            assert text in printed
+
+
+def test_the_table_of_chapters_is_the_course():
+    rows = re.findall(r"^\| (\d+)\. (.*?) \| ([\d.]+) \| ([\d, ]*) ?\|$", PAGE, flags=re.MULTILINE)
+    declared = [
+        (str(c.number), c.title, f"{c.hours:g}", ", ".join(map(str, c.needs))) for c in chapters() if not c.museum
+    ]
+    assert [(a, b, c, d.strip()) for a, b, c, d in rows] == declared
+
+
+@pytest.mark.parametrize("command", re.findall(r"^minigen (course .*)$", PAGE, flags=re.MULTILINE))
+def test_every_command_of_the_page_can_be_read(command, tmp_path, monkeypatch):
+    """It is tried in an empty folder: it may find nothing to do, but not misunderstand."""
+    monkeypatch.chdir(tmp_path)
+    assert main(command.split()) in (0, 2)
