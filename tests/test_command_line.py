@@ -17,6 +17,7 @@ from minigen.cli import main
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 COMMANDS = ["train", "sample", "evaluate", "doctor", "check", "list", "data", "course"]
+OF_COMMANDS = {"data": ["list", "download", "unpack", "preview"], "course": ["list", "student", "check", "grade"]}
 WITH_JSON = ["train", "sample", "evaluate", "doctor", "check", "list"]
 
 
@@ -39,6 +40,14 @@ def test_the_help_of_a_command_shows_examples_and_exit_codes(command, capsys):
     assert re.search(rf"^  minigen {command}\b", shown.partition("examples:\n")[2], re.MULTILINE)
     assert re.search(r"Exit codes?: ?0", shown)
     assert ("--json" in shown) == (command in WITH_JSON)
+
+
+@pytest.mark.parametrize(("command", "own"), [(name, own) for name, all_ in OF_COMMANDS.items() for own in all_])
+def test_so_does_the_help_of_a_commands_own_commands(command, own, capsys):
+    assert f"    {own} " in printed_help(capsys, command)
+    shown = printed_help(capsys, command, own)
+    assert re.search(rf"^  minigen {command} {own}\b", shown.partition("examples:\n")[2], re.MULTILINE)
+    assert re.search(r"Exit codes?: ?0", shown)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ def add_parser(commands: Any, argv: list[str]) -> None:
         ("check", CHECK, run_check, add_check),
         ("grade", GRADE, run_grade, add_grade),
     ):
-        action: Parser = actions.add_parser(name, help=text.partition(".")[0].lower(), description=text)
+        action: Parser = actions.add_parser(
+            name, help=text.partition(".")[0].lower(), description=text, epilog=EXAMPLES
+        )
         action.set_defaults(run=run, parser=action)
         if add is not None:
             add(action)
