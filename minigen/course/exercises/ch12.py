@@ -1,4 +1,4 @@
-"""Exercises of chapter 12: the best discriminator, the distance it measures, what the generator feels, mode coverage."""
+"""Exercises of chapter 12: the best discriminator, the distance it measures, what G feels, mode coverage."""
 
 from __future__ import annotations
 
@@ -61,9 +61,11 @@ BEST = Exercise(
         ),
         Wrong(
             {" + np.log(REAL_SHARE / (1 - REAL_SHARE))": " + np.log(REAL_SHARE)"},
-            "p is weighed, but q is not: its weight is 1 - REAL_SHARE.",
+            "Here p is weighed, but q is not: its weight is 1 - REAL_SHARE.",
         ),
-        Wrong({"logit = log_p - log_q": "logit = log_q - log_p"}, "p and q are exchanged: D says 1 to real samples."),
+        Wrong(
+            {"logit = log_p - log_q": "logit = log_q - log_p"}, "Here p and q are exchanged: D says 1 to real samples."
+        ),
         Wrong(
             {"np.where(logit >= 0, 1, small) / (1 + small)": "np.exp(logit)"},
             "These are the odds, real samples for each drawn one. The probability is odds / (1 + odds).",
@@ -90,6 +92,8 @@ def _divergence(scale):
     def part(answer, draw):
         n, m = draw.sizes(2, 3, 9)
         real, fake = scale * draw.normal(n) + 1, scale * draw.normal(m) - 1
+        if scale > 1:  # some real sample is surely taken for drawn, and some drawn one for real
+            real[0], fake[0] = -draw.number(800, 1000), draw.number(800, 1000)
         for_real = math.fsum(_log_sigmoid(x) for x in real) / n
         for_fake = math.fsum(_log_sigmoid(-x) for x in fake) / m
         expect(answer(real, fake), math.log(2) + (for_real + for_fake) / 2, "the divergence")
@@ -161,7 +165,7 @@ PULLS = Exercise(
                 ),
             },
             "Both losses are means over N samples, so each derivative has a 1/N.",
-        ),  # fmt: skip
+        ),
         Wrong(
             {"minimax = -np.exp": "minimax = np.exp"},
             "The sign of minimax is wrong. G lowers log(1 - D), which falls when the logit grows.",
@@ -176,7 +180,7 @@ PULLS = Exercise(
         ),
         Wrong(
             {"-np.exp(-np.logaddexp(0, logits)) / n": "-(1 - np.exp(-np.logaddexp(0, -logits))) / n"},
-            "1 - s(x) loses all digits where s is near 1. Write it as s(-x).",
+            "The difference 1 - s(x) loses all digits where s is near 1. Write it as s(-x).",
         ),
         Wrong(
             {
@@ -186,7 +190,7 @@ PULLS = Exercise(
                 ),
             },
             "The two are exchanged. The minimax form fades where D finds the samples out.",
-        ),  # fmt: skip
+        ),
     ],
 )
 
@@ -256,7 +260,7 @@ COVERAGE = Exercise(
         ),
         Wrong(
             {"shares = shares[shares > 0]": "shares = shares * 1"},
-            "0 * log(0) is no number for NumPy, but 0 here: leave modes without points out of the sum.",
+            "The product 0 * log(0) is no number for NumPy, but 0 here: leave modes without points out of the sum.",
         ),
         Wrong(
             {"np.log(m * shares)": "np.log(shares)"},
