@@ -46,8 +46,25 @@ def test_when_a_bar_is_met(bar, ours, theirs, expected):
     assert results_page.met(store, ROW, bar) is expected
 
 
+@pytest.mark.parametrize(
+    ("bar", "ours", "theirs", "expected"),
+    [
+        (Bar("nats", "<=", 105), [104.0], [], None),  # the second seed may be worse
+        (Bar("nats", "<=", 105), [106.0], [], False),  # it cannot mend this
+        (Bar("nats", "<=", 105, mean=True), [106.0], [], None),  # it can
+        (Bar("nats", "<=", 1.1, of="torch"), [100.0, 100.0], [100.0], None),
+        (Bar("nats", "<=", 1.1, of="torch"), [120.0, 120.0], [100.0], None),
+        (Bar("nats", "within", 2, of="torch", mean=True), [100.0, 100.0], [100.0], None),
+    ],
+)
+def test_no_bar_is_met_before_all_seeds_were_run(bar, ours, theirs, expected):
+    store = both([{"nats": x} for x in ours], [{"nats": x} for x in theirs])
+    assert results_page.met(store, ROW, bar) is expected
+    assert "| yes |" not in results_page.render(store)
+
+
 def test_a_bar_may_be_another_row():
-    store = stored([{"nats": 40.0}]) | stored([{"nats": 100.0}], OTHER)
+    store = stored([{"nats": 40.0}, {"nats": 40.0}]) | stored([{"nats": 100.0}], OTHER)
     assert results_page.met(store, ROW, Bar("nats", "<=", 0.5, of="other")) is True
     assert results_page.met(store, ROW, Bar("nats", "<=", 0.3, of="other")) is False
     assert results_page.in_words(Bar("nats", "<=", 0.5, of="other")) == "<= 0.5 x that of other"
