@@ -38,7 +38,7 @@ def PenaltyCritic():
         nn.LeakyReLU(0.2),
         nn.Conv2d(8, 16, 4, stride=2, padding=1),  # (N, 16, 4, 4)
         ### BEGIN SOLUTION PenaltyCritic
-        nn.GroupNorm(1, 16),
+        nn.GroupNorm(num_groups=1, num_channels=16),
         ### BLANK
         # nn.BatchNorm2d(16),
         ### END SOLUTION

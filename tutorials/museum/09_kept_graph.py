@@ -39,14 +39,11 @@ def one_gan_step(a, b, u, z, real):
     z, real = minigen.from_numpy(np.array(z)), minigen.from_numpy(np.array(real))
     fake = a * z + b
     ### BEGIN SOLUTION one_gan_step
-    scores = u * fake.detach()
-    loss = F.softplus(-u * real).mean() + F.softplus(scores).mean()
-    loss.backward()
+    forged, walk = fake.detach(), {}
     ### BLANK
-    # scores = u * fake
-    # loss = F.softplus(-u * real).mean() + F.softplus(scores).mean()
-    # loss.backward(retain_graph=True)
+    # forged, walk = fake, {"retain_graph": True}
     ### END SOLUTION
+    (F.softplus(-u * real).mean() + F.softplus(u * forged).mean()).backward(**walk)  # the discriminator's step
     for_discriminator = float(u.grad)
     F.softplus(-u * fake).mean().backward()  # the generator's step
     return [float(a.grad), float(b.grad), for_discriminator]

@@ -44,12 +44,12 @@ EXERCISE = Exercise(
             "The gradients still pile up: clear them in each step, before backward.",
         ),
         Wrong(
-            {"mean().backward()": "mean().backward()\n        optimizer.zero_grad()"},
-            "Cleared between backward and step, the gradient is gone before it is used.",
+            {"optimizer.zero_grad()": "slope.grad = None if slope.grad is None else slope.grad / 2"},
+            "What was there is only halved; each step's gradient must begin from nothing.",
         ),
         Wrong(
-            {"mean().backward()": "sum().backward()"},
-            "The loss is the mean of the squares; the sum makes the steps as many times longer as there are points.",
+            {"optimizer.zero_grad()": "slope.detach().zero_()"},
+            "This clears the slope itself, and all that was learnt with it; clear its gradient.",
         ),
     ],
     suspects={

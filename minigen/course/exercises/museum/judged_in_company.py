@@ -50,14 +50,14 @@ EXERCISE = Exercise(
     ],
     wrong=[
         Wrong(
-            {"nn.GroupNorm(1, 16)": "nn.BatchNorm2d(16)"},
+            {"nn.GroupNorm(num_groups=1, num_channels=16)": "nn.BatchNorm2d(16)"},
             "This is the old one: what is normalised over the batch mixes the pictures.",
         ),
         Wrong(
-            {"nn.GroupNorm(1, 16)": "nn.Identity()"},
+            {"nn.GroupNorm(num_groups=1, num_channels=16)": "nn.Identity()"},
             "Now the scores are each picture's own, but nothing is normalised: take a norm within each picture.",
         ),
-        Wrong({"nn.GroupNorm(1, 16)": "nn.GroupNorm(1, 8)"}, "There are 16 channels after the second convolution."),
+        Wrong({"num_channels=16": "num_channels=8"}, "There are 16 channels after the second convolution."),
     ],
     suspects={
         "a": "",
@@ -72,10 +72,7 @@ CHAPTER = Chapter(
     "judged_in_company",
     "Judged in company",
     0.5,
-    (
-        8,
-        15,
-    ),
+    (8, 15),
     [EXERCISE],
     museum=True,
 )

@@ -40,16 +40,16 @@ EXERCISE = Exercise(
     ],
     wrong=[
         Wrong(
-            {"fake.detach()": "fake"},
+            {"fake.detach(), {}": "fake, {}"},
             "Now the error is back, and it is right: cut the forgeries off in the discriminator's step.",
         ),
         Wrong(
-            {"u * fake.detach()": "(u * fake).detach()"},
-            "This cuts off the discriminator, too, so that it never learns from forgeries: detach before u.",
+            {"fake.detach(), {}": 'fake, {"retain_graph": True}'},
+            "The discriminator's loss still runs back to a and b.",
         ),
         Wrong(
-            {"scores = u * fake.detach()": "scores = u * fake", "loss.backward()": "loss.backward(retain_graph=True)"},
-            "The discriminator's loss still runs back to a and b.",
+            {"fake.detach()": "fake.detach() * 0"},
+            "The discriminator must see the forgeries themselves; only their way back is to be cut.",
         ),
     ],
     suspects={
