@@ -90,6 +90,11 @@ def split_facades(photos: Path) -> None:
         shutil.copyfile(path, folder / path.name)
 
 
+def places() -> dict[str, Any]:
+    """What the names in braces of a command stand for."""
+    return {"data": os.environ.get("MINIGEN_DATA", ""), "runs": RUNS}
+
+
 def train(row: Row, seed: int, side: str) -> Path:
     """Train one run, or go on with it; return its folder."""
     ours, theirs = RUNS / f"{row.name}-{seed}", RUNS / f"{row.name}-{seed}-torch"
@@ -102,10 +107,9 @@ def train(row: Row, seed: int, side: str) -> Path:
     if side == "minigen" and (ours / "checkpoints").exists():
         timed(ours, "minigen", "train", "--resume", str(ours), "--quiet")
     elif side == "minigen":
-        places = {"data": os.environ.get("MINIGEN_DATA", ""), "runs": RUNS}
         if any("{runs}" in word for word in row.words(seed)):
             split_facades(Path(places["data"]) / "facades" / "trainA")
-        words = [word.format(**places) for word in row.words(seed)]
+        words = [word.format(**places()) for word in row.words(seed)]
         timed(ours, "minigen", "train", *words, "--out", str(ours), "--quiet")
     elif not (theirs / "checkpoints").exists():
         if not (ours / "config.toml").exists():
@@ -211,7 +215,8 @@ def draw_pictures() -> None:
     """Draw what the page shows of the runs that are on this machine."""
     for name, words in PICTURES.items():
         if (RUNS / name / "checkpoints").exists():
-            call("minigen", "sample", str(RUNS / name), "--out", str(ROOT / f"docs/_static/{name}.png"), *words.split())
+            out = str(ROOT / f"docs/_static/{name}.png")
+            call("minigen", "sample", str(RUNS / name), "--out", out, *words.format(**places()).split())
 
 
 if __name__ == "__main__":

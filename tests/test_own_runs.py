@@ -124,6 +124,7 @@ def test_a_label_is_for_those_who_can_be_told(elsewhere, capsys):  # noqa: F811
     capsys.readouterr()
     assert "there are 10 classes, 0 to 9" in refused(capsys, "sample", "told", "--label", "10")
     assert "cannot be told what to draw" in refused(capsys, "sample", "untold", "--label", "1")
+    assert "draws from noise" in refused(capsys, "sample", "untold", "--data", "glyphs")
 
 
 def test_a_system_in_a_file_of_ones_own_is_trained_resumed_and_evaluated(elsewhere, capsys):  # noqa: F811

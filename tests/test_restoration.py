@@ -489,6 +489,20 @@ def test_a_system_that_crops_learns_from_pieces_and_is_tested_on_whole_pictures(
     assert set(system.evaluate(test_loader)) == {"psnr", "psnr_bicubic", "gain"}
 
 
+def test_pictures_of_ones_own_are_restored_by_a_system_that_learned_from_others(photos, tmp_path, capsys):
+    run = str(tmp_path / "run")
+    assert main(f"train super_resolution --data shapes --images 40 --filters1 2 --steps 1 --quiet --out {run}".split()) == 0
+    assert main(["sample", run, "--data", str(photos), "--out", str(tmp_path / "own.png"), "--n", "1"]) == 0
+    assert "1 images in" in capsys.readouterr().out
+    with Image.open(tmp_path / "own.png") as picture, Image.open(photos / "0.png") as own:
+        width, height = (side // 3 * 3 for side in own.size)
+        assert picture.size == (3 * (width + 2) + 2, height + 4)  # bicubic, network, original, and lines between them
+        original = picture.convert("RGB").crop((2 * (width + 2) + 2, 2, 3 * (width + 2), height + 2))
+        assert np.abs(np.asarray(original, int) - np.asarray(own, int)[:height, :width]).max() <= 1
+    assert main(["sample", run, "--data", "no/such/folder"]) == 2
+    assert "no/such/folder" in capsys.readouterr().err
+
+
 def test_test_data_of_a_system_that_does_not_crop_gets_the_size_that_it_learns_from(photos):
     _, loader, test_loader = build(Config(system="inpainting", data="shapes", images=80, test_data=str(photos)))
     assert next(iter(loader))[0].shape[1:] == next(iter(test_loader))[0].shape[1:] == (3, 32, 32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ examples:
   minigen sample runs/dcgan-glyphs --n 10 --nrow 10 --seed 7 --out ten.png
   minigen sample runs/cdcgan-glyphs --label 3              threes, from a system that is told what to draw
   minigen sample runs/inpainting-glyphs --n 12             12 test images: with a hole, filled, and as they were
+  minigen sample runs/super_resolution --data photos       pictures of your own: small, enlarged, and as they were
   minigen sample runs/dcgan-glyphs/checkpoints/step-00000500.safetensors --out early.png
   minigen sample runs/my_gan-glyphs --system my_gan.py     from a system of your own: type its file again
 
@@ -41,6 +43,7 @@ def add_parser(commands: Any, argv: list[str]) -> None:
     parser.add_argument("--n", type=positive_integer, metavar="N", help="how many images (64)")
     parser.add_argument("--label", type=natural_integer, metavar="K", help="the class to draw (all in turn)")
     parser.add_argument("--out", metavar="FILE", help="the picture, .png or .jpg (samples.png)")
+    parser.add_argument("--data", metavar="NAME", help="images to restore: a data set, or a folder (those of the run)")
     parser.add_argument("--nrow", type=positive_integer, metavar="N", help="images in a row (8, or one of each class)")
     parser.add_argument("--seed", type=natural_integer, metavar="N", help="another seed, other images (0)")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (cpu)")
@@ -55,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         system = load_system(arguments.path, arguments.device, own_system(vars(arguments)))
     if arguments.label is not None and not system.conditional:
         raise CommandError(f"{arguments.path}: {system.name} cannot be told what to draw; leave out --label")
+    if "data" in arguments and system.generates:
+        raise CommandError(f"{arguments.path}: {system.name} draws from noise, not from images; leave out --data")
     if arguments.label is not None and arguments.label >= system.classes:
         raise CommandError(f"--label {arguments.label}: there are {system.classes} classes, 0 to {system.classes - 1}")
     minigen.manual_seed(arguments.seed)
@@ -69,6 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         folder = Path(arguments.path)
         with user_input():
             config = read_config(folder if folder.is_dir() else folder.parent.parent)
+            if "data" in arguments:
+                config = dataclasses.replace(config, test_data=arguments.data)
             images = first_samples(load_samples(config, type(system), train=False, shape=system.shape), arguments.n)
             kinds = save_restored(system, images, out)
         found = {"images": len(images), "file": str(out), "kinds": kinds}
