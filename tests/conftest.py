@@ -5,6 +5,7 @@ A test that compares with PyTorch takes the fixture ``torch``; one that reads re
 it must not be missing, ``MINIGEN_REQUIRE=torch,data`` turns such a skip into a failure.
 """
 
+import gc
 import os
 from collections import Counter
 from pathlib import Path
@@ -32,6 +33,13 @@ REQUIRED = {name.strip() for name in os.environ.get("MINIGEN_REQUIRE", "").split
 def pytest_configure(config):
     if unknown := REQUIRED - set(REQUIRABLE):
         raise pytest.UsageError(f"MINIGEN_REQUIRE: {sorted(unknown)} is unknown; it names {sorted(REQUIRABLE)}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session):
+    """Spare the garbage collector the 20,000 tests themselves, which it would look through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def fail_where_required(report, about):
