@@ -166,6 +166,13 @@ def test_a_name_that_is_local_is_not_looked_for():
     assert slice_for(text, ["f"]).program.startswith("\ndef f")
 
 
+def test_a_function_of_a_module_changes_what_it_is_given():
+    text = "import numpy as np\nnp.random.seed(0)\ncounts = slow()\nnp.fill_diagonal(counts, 0)\n"
+    f, g = "def f(x):\n    return np.sum(x)", "def g(x):\n    return counts"
+    assert slice_for(text + f, ["f"]).program == "import numpy as np\nnp.random.seed(0)\n\n\n" + f
+    assert slice_for(text + g, ["g"]).program == text + g
+
+
 def test_a_notebook_becomes_a_program():
     content = b'{"cells": [{"cell_type": "code", "source": ["!pip install x\\n", "a = 1"]},'
     content += b'{"cell_type": "raw", "source": "b"},'

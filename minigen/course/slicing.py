@@ -107,10 +107,13 @@ def slice_for(text: str, names: Iterable[str]) -> Slice:
     ['', '', 'k = 2', 'def f(x):', '    return k * x']
     """
     lines = text.split("\n")
-    statements, notes = [], []
+    statements, notes, modules = [], [], set()
     for start, stop in _cells(lines):
         try:
-            statements += _statements("\n".join(lines[start:stop]), start)
+            cell = ast.parse("\n".join(lines[start:stop])).body
+            imported = [name for node in cell if isinstance(node, ast.Import) for name in node.names]
+            modules |= {name.asname or name.name.partition(".")[0] for name in imported}
+            statements += [_statement(node, start, modules) for node in cell]
         except UNREADABLE as error:
             line = start + (getattr(error, "lineno", None) or 1)
             notes.append(f"line {line}: {type(error).__name__}: {getattr(error, 'msg', None) or error}")
@@ -134,16 +137,13 @@ def _cells(lines: list[str]) -> list[tuple[int, int]]:
     return list(itertools.pairwise(starts))
 
 
-def _statements(text: str, offset: int) -> list[Statement]:
-    """Read the statements of one cell, whose first line is ``offset`` in the whole."""
-    found = []
-    for node in ast.parse(text).body:
-        decorators = [d.lineno for d in getattr(node, "decorator_list", [])]
-        first = min([node.lineno, *decorators])
-        uses, changes = _names(node)
-        place = first - 1 + offset, (node.end_lineno or first) - 1 + offset
-        found.append(Statement(*place, uses, changes, _reaches_out(node)))
-    return found
+def _statement(node: ast.stmt, offset: int, modules: set[str]) -> Statement:
+    """Read a statement of a cell whose first line is ``offset`` in the whole."""
+    decorators = [d.lineno for d in getattr(node, "decorator_list", [])]
+    first = min([node.lineno, *decorators])
+    uses, changes = _names(node)
+    last = (node.end_lineno or first) - 1 + offset
+    return Statement(first - 1 + offset, last, uses, changes | _mutated(node, modules), _reaches_out(node))
 
 
 def _names(node: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
@@ -165,11 +165,15 @@ def _names(node: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
         for symbol in table.get_symbols():
             if symbol.is_global():
                 (changes if symbol.is_assigned() else uses).add(symbol.get_name())
-    return frozenset(uses), frozenset(changes | _mutated(node))
+    return frozenset(uses), frozenset(changes)
 
 
-def _mutated(node: ast.stmt) -> set[str]:
-    """Names whose objects a statement changes: ``table[k] = v``, ``Value.__add__ = add``, ``names.append(n)``."""
+def _mutated(node: ast.stmt, modules: set[str]) -> set[str]:
+    """Names whose objects a statement changes: ``table[k] = v``, ``Value.__add__ = add``, ``names.append(n)``.
+
+    A function of a module changes what it is given (``np.fill_diagonal(counts, 0)``) and, if that has no name, the
+    module (``np.random.seed(0)``).
+    """
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return set()
     targets: list[Any] = [
@@ -178,7 +182,10 @@ def _mutated(node: ast.stmt) -> set[str]:
     for call in [n for n in ast.walk(node) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Call)]:
         function = call.value.func  # type: ignore[attr-defined]
         if isinstance(function, ast.Attribute):
-            targets.append(function)
+            base = _base(function)
+            given = [a for a in call.value.args if isinstance(_base(a), ast.Name)]  # type: ignore[attr-defined]
+            of_module = isinstance(base, ast.Name) and base.id in modules
+            targets += given if of_module and given else [function]
         elif isinstance(function, ast.Name) and function.id == "setattr":
             targets += call.value.args[:1]  # type: ignore[attr-defined]
     return {base.id for target in targets if isinstance(base := _base(target), ast.Name)}
