@@ -10,7 +10,7 @@ PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadgroup
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nightly test-gpu mutants torture trust lint results bench install clean
+.PHONY: help demo test test-nightly test-gpu mutants torture trust lint results bench docs docs-check install clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r command meaning; do printf '  %-20s%s\n' "$$command" "$$meaning"; done
@@ -26,7 +26,8 @@ demo: .venv/.package ## train a DCGAN on drawn digits and show where its picture
 test: lint ## check everything: style, types, and the default tests (under 10 minutes)
 	@$(PYTEST)
 
-test-nightly: .venv/.tests ## run the long tests too, with many more examples of each property; then trust
+test-nightly: .venv/.tests .venv/.docs ## run the long tests too, with many more examples of each property; then trust
+	@$(PIP) install --group docs-check
 	@HYPOTHESIS_PROFILE=nightly $(PYTEST) -m ''
 	@$(MAKE) --no-print-directory trust
 
@@ -60,13 +61,21 @@ bench: .venv/.tests ## measure again what docs/speed.md says (20 minutes; you in
 	@$(BIN)/python -m benchmarks.overhead --json benchmarks/overhead.json
 	@$(BIN)/python -m benchmarks.speed_page
 
+docs: .venv/.docs ## build the site in docs/_build/html, all chapters executed (a second build is quick)
+	@$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -n -q docs docs/_build/html
+	@echo "Open $(CURDIR)/docs/_build/html/index.html"
+
+docs-check: docs .venv/.tests ## open every page of the site in a browser (Chromium must be on this machine)
+	@$(PIP) install --group docs-check
+	@MINIGEN_SITE=docs/_build/html $(BIN)/python -m pytest -m '' tests/test_site.py tests/test_site_browser.py
+
 install: .venv/.tests ## set up .venv with minigen and its tests' tools, nothing else
 
 clean: ## remove .venv, caches and builds; keep what was trained
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Two stamps say what is in .venv already; a change of pyproject.toml makes both old.
+# Three stamps say what is in .venv already; a change of pyproject.toml makes all of them old.
 .venv/.package: pyproject.toml
 	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 	    if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
@@ -87,4 +96,8 @@ clean: ## remove .venv, caches and builds; keep what was trained
 
 .venv/.tests: .venv/.package
 	@$(PIP) install --group test
+	@touch $@
+
+.venv/.docs: .venv/.package
+	@$(PIP) install --group docs
 	@touch $@

@@ -1251,7 +1251,7 @@ class Tensor:
         return self._write("normal_", lambda mine, new: new * std + mean, to_device(draw, self.device))
 
     def uniform_(self, from_: Float = 0.0, to: Float = 1.0, generator: Any = None) -> Tensor:
-        """Fill with numbers uniformly distributed in [from_, to)."""
+        """Fill with numbers uniformly distributed in ``[from_, to)``."""
         draw = (generator or global_generator).numpy.random(self.shape, drawn_dtype(self.dtype))
         return self._write("uniform_", lambda mine, new: new * (to - from_) + from_, to_device(draw, self.device))
 

@@ -49,3 +49,30 @@ def test_every_command_of_the_page_can_be_read(command, tmp_path, monkeypatch):
     """It is tried in an empty folder: it may find nothing to do, but not misunderstand."""
     monkeypatch.chdir(tmp_path)
     assert main(command.split()) in (0, 2)
+
+
+def plans():
+    """Return the plans of the page: for each week its chapters, and its programs of the museum."""
+    found = []
+    for table in PAGE.partition("## Two plans")[2].partition("\n## ")[0].split("| week | chapters | museum |")[1:]:
+        rows = re.findall(r"^\| (\d+) \| ([\d, ]*?) ?\| ([\d, ]*?) ?\|$", table, flags=re.MULTILINE)
+        found.append(
+            [([int(n) for n in re.findall(r"\d+", a)], [int(n) for n in re.findall(r"\d+", b)]) for _, a, b in rows]
+        )
+    return found
+
+
+def test_the_plans_can_be_taught():
+    """Nothing comes before what it needs, no week is too long, and the long plan leaves nothing out."""
+    course = {chapter.number: chapter for chapter in chapters() if not chapter.museum}
+    museum = {chapter.number for chapter in chapters() if chapter.museum}
+    long, short = plans()
+    assert (len(long), len(short)) == (12, 6)
+    assert set(course) <= {number for week, _ in long for number in week}
+    for plan in (long, short):
+        taught = [number for week, _ in plan for number in week]
+        shown = [number for _, rooms in plan for number in rooms]
+        assert len(set(taught)) == len(taught) and len(set(shown)) == len(shown) and set(shown) <= museum
+        for place, number in enumerate(taught):
+            assert number not in course or set(course[number].needs) <= set(taught[:place])
+        assert all(sum(course[n].hours for n in week if n in course) <= 6 for week, _ in plan)

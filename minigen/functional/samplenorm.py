@@ -168,7 +168,7 @@ def layer_norm(
     Parameters
     ----------
     input : Tensor
-        x, of shape (..., *normalized_shape).
+        x, of shape ``(..., *normalized_shape)``.
     normalized_shape : int or sequence of int
         The lengths of the axes over which mean and (biased) variance are taken; an integer is the last one.
     weight, bias : Tensor, optional
@@ -218,7 +218,7 @@ def rms_norm(
     Parameters
     ----------
     input : Tensor
-        x, of shape (..., *normalized_shape).
+        x, of shape ``(..., *normalized_shape)``.
     normalized_shape : int or sequence of int
         The lengths of the axes over which the mean square is taken.
     weight : Tensor, optional

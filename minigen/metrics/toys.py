@@ -50,7 +50,7 @@ def mode_coverage(
     points : array or Tensor (N, D)
         Drawn points.
     centers : array (M, D)
-        Of the modes (`minigen.data.Toy2D.centers`).
+        Of the modes (``Toy2D.centers`` of `minigen.data`).
     sigma : float
         Standard deviation of a mode in each direction.
     least : tuple of int, default (20, 100)

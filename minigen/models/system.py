@@ -131,7 +131,7 @@ class System(nn.Module):
         raise NotImplementedError(f"{self.name} draws no images")
 
     def sample(self, n: int, noise: Tensor | None = None) -> Tensor:
-        """Draw ``n`` samples (n, *shape) in ``value_range``, from ``noise`` where it is given.
+        """Draw ``n`` samples ``(n, *shape)`` in ``value_range``, from ``noise`` where it is given.
 
         A ``conditional`` system takes also ``labels`` (n,), the classes wanted; by default 0, 1, 2, ... in turn.
         """

@@ -97,7 +97,7 @@ class LayerNorm(_Affine):
         self._register_affine(self.normalized_shape, self.elementwise_affine, with_bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise (..., *normalized_shape)."""
+        """Normalise ``(..., *normalized_shape)``."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
@@ -155,7 +155,7 @@ class RMSNorm(_Affine):
         self._register_affine(self.normalized_shape, self.elementwise_affine, False, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise (..., *normalized_shape)."""
+        """Normalise ``(..., *normalized_shape)``."""
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:

@@ -107,7 +107,7 @@ def glu(x, dim=-1):
 
 
 def softsign(x):
-    """X / (1 + |x|)."""
+    """The softsign: ``x / (1 + |x|)``."""
     return elementwise(lambda v: v / (1 + v) if v > 0 else v / (1 - v), x)
 
 
