@@ -490,8 +490,8 @@ def test_a_system_that_crops_learns_from_pieces_and_is_tested_on_whole_pictures(
 
 
 def test_pictures_of_ones_own_are_restored_by_a_system_that_learned_from_others(photos, tmp_path, capsys):
-    run = str(tmp_path / "run")
-    assert main(f"train super_resolution --data shapes --images 40 --filters1 2 --steps 1 --quiet --out {run}".split()) == 0
+    run, small = str(tmp_path / "run"), "--data shapes --images 40 --filters1 2 --steps 1 --quiet"
+    assert main(f"train super_resolution {small} --out {run}".split()) == 0
     assert main(["sample", run, "--data", str(photos), "--out", str(tmp_path / "own.png"), "--n", "1"]) == 0
     assert "1 images in" in capsys.readouterr().out
     with Image.open(tmp_path / "own.png") as picture, Image.open(photos / "0.png") as own:

@@ -34,11 +34,9 @@ ROOMS = ("What one sees", "Suspects", "What it was", "Further reading")  # of a 
 NUMBER = re.compile(r"`(~?)([+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?%?)`")
 QUICK_SECONDS, FULL_SECONDS = 5.0, 60.0
 
-every_page = pytest.mark.parametrize(
-    "chapter",
-    [pytest.param(c, marks=pytest.mark.xdist_group(f"page {c.file}")) for c in CHAPTERS],  # one run serves all its tests
-    ids=lambda chapter: chapter.file,
-)
+# One run of a page serves all its tests, so they go to one worker.
+PAGES = [pytest.param(chapter, marks=pytest.mark.xdist_group(f"page {chapter.file}")) for chapter in CHAPTERS]
+every_page = pytest.mark.parametrize("chapter", PAGES, ids=lambda chapter: chapter.file)
 
 
 def cells_of(text):
