@@ -75,6 +75,7 @@ viewcode_line_numbers = True
 
 # --- looks ---------------------------------------------------------------------------------------------------
 
+highlight_language = "none"  # blocks that do not say what they are: commands, and what they print
 html_theme = "furo"
 html_title = f"minigen {release}"
 html_static_path = ["_static"]

@@ -180,6 +180,14 @@ def test_the_links_in_the_readme_lead_somewhere():
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+@pytest.mark.xdist_group("group")
+def test_a_group_of_tests_stays_with_one_worker(request):
+    """Else what a group shares (a built wheel, a chapter's run) would be made once more by each worker."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("only one process runs the tests")
+    assert request.node.nodeid.endswith("@group"), "this pytest and this pytest-xdist do not go together"
+
+
 def test_what_is_required_may_not_be_skipped(tmp_path):
     """Run conftest.py over three tests that skip: two of them lack what MINIGEN_REQUIRE can name."""
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
