@@ -25,6 +25,7 @@ from minigen.course.grading import Hand, collect, grade_hand
 from minigen.course.process import HandIn
 from minigen.course.results import as_csv, as_gradescope, as_html, as_prairielearn, clean, write_results
 
+pytestmark = pytest.mark.xdist_group("grading")  # one worker grades the class, once
 WHOLE = exercises()["loss_gradient"]
 EXERCISE = dataclasses.replace(WHOLE, seconds=1.0, parts=WHOLE.parts[:1])  # one process a cheat
 LIBRARY = dataclasses.replace(exercises()["FoldedNet"], seconds=3.0)

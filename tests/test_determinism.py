@@ -28,6 +28,7 @@ for name in set(small):
     )
     trainer.fit(steps=4)
 """
+pytestmark = pytest.mark.xdist_group("determinism")  # one worker trains them all, once
 PROCESSES = {"one": {"workers": 0, "hashes": 1}, "other": {"workers": 3, "hashes": 2}}
 
 
