@@ -65,14 +65,17 @@ def plans():
 def test_the_plans_can_be_taught():
     """Nothing comes before what it needs, no week is too long, and the long plan leaves nothing out."""
     course = {chapter.number: chapter for chapter in chapters() if not chapter.museum}
-    museum = {chapter.number for chapter in chapters() if chapter.museum}
+    museum = {chapter.number: chapter for chapter in chapters() if chapter.museum}
     long, short = plans()
     assert (len(long), len(short)) == (12, 6)
     assert set(course) <= {number for week, _ in long for number in week}
     for plan in (long, short):
         taught = [number for week, _ in plan for number in week]
         shown = [number for _, rooms in plan for number in rooms]
-        assert len(set(taught)) == len(taught) and len(set(shown)) == len(shown) and set(shown) <= museum
+        assert len(set(taught)) == len(taught) and len(set(shown)) == len(shown) and set(shown) <= set(museum)
         for place, number in enumerate(taught):
             assert number not in course or set(course[number].needs) <= set(taught[:place])
+        for number, (_, rooms) in enumerate(plan, 1):
+            so_far = {chapter for week, _ in plan[:number] for chapter in week}
+            assert all(set(museum[room].needs) <= so_far for room in rooms)
         assert all(sum(course[n].hours for n in week if n in course) <= 6 for week, _ in plan)
