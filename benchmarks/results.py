@@ -205,16 +205,17 @@ def main() -> None:
                 write_store(store)
                 print(name, side, seed, found["figures"], flush=True)
             results_page.write(store)
-    draw_pictures()
+    draw_pictures(store)
     results_page.write(store)
     if failed:
         raise SystemExit("\n".join(failed))
 
 
-def draw_pictures() -> None:
-    """Draw what the page shows of the runs that are on this machine."""
+def draw_pictures(store: dict[str, Any]) -> None:
+    """Draw what the page shows of the runs that are on this machine and were measured: not of one that goes on."""
     for name, words in PICTURES.items():
-        if (RUNS / name / "checkpoints").exists():
+        row, _, seed = name.rpartition("-")
+        if seed in store.get(row, {}).get("minigen", {}) and (RUNS / name / "checkpoints").exists():
             out = str(ROOT / f"docs/_static/{name}.png")
             call("minigen", "sample", str(RUNS / name), "--out", out, *words.format(**places()).split())
 

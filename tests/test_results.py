@@ -1,6 +1,7 @@
 """The ledger: what counts, when a bar is met, what is measured again, and the page that shows it."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +135,18 @@ def test_first_seeds_of_all_rows_come_before_second_ones(monkeypatch):
     ]
     asked = results.parser().parse_args(["--again", "--seeds", "1", "--side", "torch"])
     assert results.wanted(store, asked) == [("mine", 1, torch), ("other", 1, torch)]
+
+
+def test_of_a_run_that_still_goes_on_there_is_no_picture(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(results, "RUNS", tmp_path)
+    monkeypatch.setattr(results, "PICTURES", {"mine-0": "--n 8", "mine-1": "--n 8", "other-0": "--data {runs}/x"})
+    monkeypatch.setattr(results, "call", lambda *words: drawn.append(words[2:]))
+    for name in ("mine-0", "mine-1", "other-0"):
+        (tmp_path / name / "checkpoints").mkdir(parents=True)
+    results.draw_pictures({"mine": {"minigen": {"0": {}}, "torch": {"1": {}}}, "other": {"minigen": {"0": {}}}})
+    assert [Path(words[0]).name for words in drawn] == ["mine-0", "other-0"]
+    assert drawn[1][-1] == f"{tmp_path}/x"
 
 
 def test_the_rows_are_commands_of_systems_and_their_bars_name_rows():
