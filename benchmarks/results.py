@@ -108,7 +108,7 @@ def train(row: Row, seed: int, side: str) -> Path:
         timed(ours, "minigen", "train", "--resume", str(ours), "--quiet")
     elif side == "minigen":
         if any("{runs}" in word for word in row.words(seed)):
-            split_facades(Path(places["data"]) / "facades" / "trainA")
+            split_facades(Path(places()["data"]) / "facades" / "trainA")
         words = [word.format(**places()) for word in row.words(seed)]
         timed(ours, "minigen", "train", *words, "--out", str(ours), "--quiet")
     elif not (theirs / "checkpoints").exists():

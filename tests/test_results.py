@@ -110,6 +110,20 @@ def test_a_run_of_an_older_command_is_not_gone_on_with(tmp_path, monkeypatch):
         results.train(ROW, 1, "torch")
 
 
+def test_the_facades_are_split_before_a_row_that_learns_from_them(tmp_path, monkeypatch):
+    calls, photos, runs = [], tmp_path / "facades" / "trainA", tmp_path / "runs"
+    photos.mkdir(parents=True)
+    for number in (1, 120, 121):
+        (photos / f"{number}_A.jpg").touch()
+    monkeypatch.setenv("MINIGEN_DATA", str(tmp_path))
+    monkeypatch.setattr(results, "RUNS", runs)
+    monkeypatch.setattr(results, "call", lambda *words: calls.append(words))
+    results.train(ROW._replace(command="inpainting --data {runs}/facades-train"), 0, "minigen")
+    assert f"{runs}/facades-train" in calls[-1]
+    assert {path.name for path in runs.glob("facades-train/*")} == {"1_A.jpg", "120_A.jpg"}
+    assert {path.name for path in runs.glob("facades-test/*")} == {"121_A.jpg"}
+
+
 def test_a_run_that_went_on_is_timed_as_if_all_had_gone_so_fast(tmp_path, monkeypatch):
     """10 of 40 steps took 3 seconds of the program and 1 of the system."""
     run = tmp_path / "mine-0.5-0"
