@@ -8,7 +8,7 @@ import numpy as np
 
 from minigen.course.compare import expect
 from minigen.course.exercise import Chapter, Exercise, Part, Wrong
-from minigen.course.exercises.common import named
+from minigen.course.exercises.common import complex_steps, named
 
 EPS = 1e-5
 
@@ -253,24 +253,14 @@ def _loss(x, weight, bias, eps, dy):
     return total
 
 
-def _complex_steps(f, x):
-    """Differentiate exactly, to the last digits: Im f(x + ih) / h."""
-    gradient = np.zeros(x.shape)
-    for i in np.ndindex(*x.shape):
-        bumped = x.astype(complex)
-        bumped[i] += 1e-30j
-        gradient[i] = f(bumped).imag / 1e-30
-    return gradient
-
-
 def _backward(name, eps=(1e-5, 1e-3)):
     def part(answer, draw):
         x, weight, bias, *_ = _layer(draw)
         dy, e = draw.normal(*x.shape) + 1.0, draw.number(*eps)
         want = {
-            "dx": lambda: _complex_steps(lambda v: _loss(v, weight, bias, e, dy), x),
-            "dweight": lambda: _complex_steps(lambda v: _loss(x, v, bias, e, dy), weight),
-            "dbias": lambda: _complex_steps(lambda v: _loss(x, weight, v, e, dy), bias),
+            "dx": lambda: complex_steps(lambda v: _loss(v, weight, bias, e, dy), x),
+            "dweight": lambda: complex_steps(lambda v: _loss(x, v, bias, e, dy), weight),
+            "dbias": lambda: complex_steps(lambda v: _loss(x, weight, v, e, dy), bias),
         }[name]()
         expect(named(answer(dy, x, weight, e), BACKWARD_NAMES)[name], want, name)
 
@@ -347,7 +337,7 @@ def _second(name):
             expect(dx, _gradient(x, dy), "dx", tolerance=1e-8)
             return
         about, wrt = ("the gradient of sum(u * dx) with respect to " + name, 0 if name == "x" else 1)
-        want = _complex_steps(
+        want = complex_steps(
             lambda v: (u * _gradient(*((v, dy.astype(complex)) if wrt == 0 else (x.astype(complex), v)))).sum(),
             (x, dy)[wrt],
         )

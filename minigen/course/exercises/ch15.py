@@ -8,18 +8,7 @@ import numpy as np
 
 from minigen.course.compare import expect, expect_that
 from minigen.course.exercise import Chapter, Exercise, Part, Wrong
-from minigen.course.exercises.common import named
-
-
-def _complex_steps(f, x):
-    """Differentiate exactly, to the last digits: Im f(x + ih) / h."""
-    gradient = np.zeros(x.shape)
-    for i in np.ndindex(*x.shape):
-        bumped = x.astype(complex)
-        bumped[i] += 1e-30j
-        gradient[i] = f(bumped).imag / 1e-30
-    return gradient
-
+from minigen.course.exercises.common import complex_steps, named
 
 # ---- 15.1 ---------------------------------------------------------------------------------------------------------
 
@@ -93,8 +82,8 @@ def _twice(name):
             return (u * dy / np.cosh(x) ** 2).sum()
 
         want = {
-            "for_x": lambda: _complex_steps(lambda v: loss(v, dy), x),
-            "for_dy": lambda: _complex_steps(lambda v: loss(x, v), dy),
+            "for_x": lambda: complex_steps(lambda v: loss(v, dy), x),
+            "for_dy": lambda: complex_steps(lambda v: loss(x, v), dy),
         }[name]()
         expect(named(answer(x, dy, u), TWICE_NAMES)[name], want, name)
 
@@ -159,8 +148,8 @@ def _penalised(name):
         leak = draw.constants["LEAK"]
         want = {
             "penalty": lambda: _penalty(x, w1, b1, w2, leak).real,
-            "dw1": lambda: _complex_steps(lambda v: _penalty(x, v, b1, w2, leak), w1),
-            "dw2": lambda: _complex_steps(lambda v: _penalty(x, w1, b1, v, leak), w2),
+            "dw1": lambda: complex_steps(lambda v: _penalty(x, v, b1, w2, leak), w1),
+            "dw2": lambda: complex_steps(lambda v: _penalty(x, w1, b1, v, leak), w2),
         }[name]()
         expect(named(answer(x, w1, b1, w2), PENALTY_NAMES)[name], want, name)
 
@@ -318,7 +307,7 @@ def _any_vectors(answer, draw):
     w, dout = draw.normal(2, *draw.sizes(2, 3, 6))
     u, v = _unit(draw.normal(len(w))), _unit(draw.normal(w.shape[1]))
     w += draw.number(2, 4) * np.outer(u, v)  # sigma is not near 0
-    want = _complex_steps(lambda x: (dout * x).sum() / (u @ (x @ v)), w)
+    want = complex_steps(lambda x: (dout * x).sum() / (u @ (x @ v)), w)
     expect(answer(dout, w, u, v), want, "dw with vectors that are not exact yet")
 
 
