@@ -80,7 +80,7 @@ def test_every_command_runs_outside_the_checkout(minigen):
         "evaluate judge",
         "doctor run",
         "check mine.py::cube",
-        "course student hand-ins/ada --chapters 1 museum",
+        "course student copies --chapters 1 museum",
         "data list",
     ]
     printed = {line: minigen(line) for line in lines}
@@ -93,9 +93,9 @@ def test_every_command_runs_outside_the_checkout(minigen):
     assert "grid.png" in printed["sample run --n 4 --out grid.png"]
     assert re.search(r"accuracy +[\d.]+", printed["evaluate judge"])
     assert "agree with finite differences" in printed["check mine.py::cube"]
-    assert "01_gradients.py" in printed["course student hand-ins/ada --chapters 1 museum"]
-    assert "0 of 4 points" in minigen("course check hand-ins/ada/museum/14_heap_of_gradients.py", expect=1)
-    assert "0 of 17" in minigen("course grade hand-ins --chapters 1 --seed 1 --out grades")
+    assert "01_gradients.py" in printed["course student copies --chapters 1 museum"]
+    assert "0 of 17 points" in minigen("course check copies/01_gradients.py", expect=1)
+    assert "0 of 107" in minigen("course grade copies/museum --chapters museum --seed 1 --out grades")
 
 
 def test_a_wrong_command_is_one_line_and_exit_code_2(minigen):
