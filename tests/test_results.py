@@ -58,9 +58,12 @@ def test_when_a_bar_is_met(bar, ours, theirs, expected):
         (Bar("nats", "within", 2, of="torch", mean=True), [100.0, 100.0], [100.0], None),
     ],
 )
-def test_no_bar_is_met_before_all_seeds_were_run(bar, ours, theirs, expected):
+def test_no_bar_is_met_before_all_seeds_were_run(bar, ours, theirs, expected, monkeypatch):
     store = both([{"nats": x} for x in ours], [{"nats": x} for x in theirs])
     assert results_page.met(store, ROW, bar) is expected
+    word = {True: "yes", False: "**no**", None: "not yet known"}[expected]
+    monkeypatch.setattr(results_page, "ROWS", (ROW._replace(bars=(bar,)),))
+    assert results_page.summary(store).rstrip().endswith(f"| {word} |")
 
 
 def test_a_bar_may_be_another_row():
