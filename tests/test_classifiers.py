@@ -226,6 +226,9 @@ def test_dropout_works_in_training_alone():
 def test_labels_that_do_not_fit_the_images_are_refused():
     with pytest.raises(ValueError, match=r"accuracy: logits must be \(N, classes\) and labels \(N,\), not \(16, 10\)"):
         accuracy(minigen.zeros(16, 10), minigen.zeros(64).long())
+    with pytest.raises(TypeError, match="accuracy: labels must be an array of numbers, not list"):
+        accuracy([[0.1, 2.0]], ["one"])
+    assert accuracy([[0.1, 2.0], [3.0, 1.0]], np.array([1, 1])).item() == 0.5
 
 
 @every_classifier

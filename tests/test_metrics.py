@@ -500,6 +500,8 @@ def test_the_optimal_discriminator_is_p_over_p_plus_q():
         metrics.optimal_discriminator([np.inf], [0.0])
     with pytest.raises(ValueError, match="same places"):
         metrics.optimal_discriminator([0.0], [0.0, 0.0])
+    with pytest.raises(TypeError, match="optimal_discriminator: log_p must be an array of numbers"):
+        metrics.optimal_discriminator(np.zeros(3, complex), np.zeros(3))
 
 
 def test_a_mixtures_density_is_one_in_all():

@@ -77,14 +77,31 @@ def test_psnr_is_of_each_image_and_knows_the_range():
         (lambda x: psnr(x, x[:, :, 1:]), r"psnr: both must be images \(N, C, H, W\) of one shape"),
         (lambda x: psnr(x[0], x[0]), r"psnr: both must be .* becomes a batch by unsqueeze"),
         (lambda x: psnr(x, x, 0.0), "psnr: data_range must be positive"),
+        (lambda x: psnr(x, x, math.inf), "psnr: data_range must be positive and finite"),
+        (lambda x: psnr(x, x, "1"), "psnr: data_range must be a number at least 0, not '1'"),
+        (lambda x: psnr(x, None), "psnr: b must be an array of numbers, not NoneType"),
+        (lambda x: psnr(x.bool(), (255 * x).to(minigen.uint8)), "psnr: integers from .*; bytes have data_range=255"),
+        (lambda x: ssim("x", x), "ssim: a must be an array of numbers, not str"),
+        (lambda x: luma((255 * x).to(minigen.uint8)), r"luma: images must be floats .* by x / 255"),
+        (lambda x: luma([["a"]]), "luma: images must be an array of numbers"),
         (lambda x: ssim(x, x[:, :, 1:]), "ssim: both must be images"),
         (lambda x: luma(x[0]), r"luma: images must be \(N, 3, H, W\) or \(N, 1, H, W\)"),
         (lambda x: luma(minigen.zeros(1, 2, 3, 3)), "luma: images must be"),
     ],
 )
 def test_metrics_of_images_refuse_what_they_cannot_compare(call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         call(minigen.rand(1, 3, 12, 12))
+
+
+def test_metrics_of_images_take_arrays_as_well():
+    a, b = (minigen.rand(2, 3, 12, 12) for _ in range(2))
+    for metric in (psnr, ssim):
+        assert metric(a.numpy(), b.numpy()).tolist() == pytest.approx(metric(a, b).tolist(), rel=1e-6)
+    assert np.allclose(luma(a.numpy()).numpy(), luma(a).numpy())
+    bytes_a, bytes_b = ((255 * x).to(minigen.uint8) for x in (a, b))
+    expected = psnr(bytes_a.double() / 255, bytes_b.double() / 255).tolist()
+    assert psnr(bytes_a.numpy(), bytes_b, data_range=255).tolist() == pytest.approx(expected, rel=1e-9)
 
 
 def test_luma_is_that_of_itu_r_bt_601():

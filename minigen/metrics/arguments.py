@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+import minigen
+
 CLASSES = 10
 
 
@@ -27,6 +29,17 @@ def as_array(owner: str, name: str, value: Any) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{owner}: {name} must be an array of numbers, not {type(value).__name__} of {array.dtype}")
     return array
+
+
+def as_tensor(owner: str, name: str, value: Any) -> Any:
+    """Return a tensor of whatever library as it is, and other numbers as a tensor of minigen.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` holds something else than numbers.
+    """
+    return value if hasattr(value, "detach") else minigen.as_tensor(as_array(owner, name, value))
 
 
 def check_finite(owner: str, name: str, array: np.ndarray) -> None:

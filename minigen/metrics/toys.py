@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigen.functional.arguments import check_integer, check_number
-from minigen.metrics.arguments import check_numbers, check_two_sets
+from minigen.metrics.arguments import as_array, check_numbers, check_two_sets
 
 
 class ModeCoverage(NamedTuple):
@@ -216,6 +216,6 @@ def optimal_discriminator(log_p: Any, log_q: Any) -> np.ndarray:
 
 
 def _log_density(owner: str, name: str, value: Any) -> np.ndarray:
-    array = np.asarray(value if not hasattr(value, "detach") else value.detach().cpu().numpy(), np.float64)
+    array = as_array(owner, name, value).astype(np.float64)
     check_numbers(owner, name, np.where(array == -np.inf, 0.0, array), "N")
     return array
