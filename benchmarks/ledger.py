@@ -14,8 +14,9 @@ import numpy as np
 
 from benchmarks import linear_vae
 from minigen.metrics import active_units, confidence_share, course_classifier, mutual_information_gap
+from minigen.models.arguments import images_of
 from minigen.models.iwae import binarised
-from minigen.models.system import System, evaluating, images_of
+from minigen.models.system import System, evaluating
 from minigen.training import Config, load_system, read_config
 from minigen.training.config import evaluation_loader, load_samples
 from minigen.training.evaluation import all_images, as_judged, sample_figures

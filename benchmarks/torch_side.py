@@ -33,7 +33,7 @@ from minigen.training.state import system_state
 from minigen.training.trainer import to_device
 
 PACKAGE = "torch_models"
-PACKAGES = ("", "models", "nn", "nn.utils", "optim", "autograd")  # what has modules below it
+PACKAGES = ("", "functional", "models", "nn", "nn.utils", "optim", "autograd")  # what has modules below it
 MODELS = Path(minigen.__file__).parent / "models"
 
 
@@ -73,7 +73,7 @@ class _PyTorch(importlib.abc.Loader):
             vars(module).update(_top(torch))
         elif name == "backend":
             vars(module).update(vars(minigen.backend))
-        elif name.partition(".")[0] == "metrics":  # their functions that models use are made of tensor methods
+        elif name.partition(".")[0] in ("metrics", "functional"):  # what models use is made of tensor methods
             vars(module).update(vars(importlib.import_module(f"minigen.{name}")))
         elif name == "nn":
             vars(module).update({key: value for key, value in vars(torch.nn).items() if key[0] != "_"})

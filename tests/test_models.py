@@ -3,7 +3,9 @@
 That they learn something worth looking at is tested where they are trained for longer.
 """
 
+import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -113,6 +115,84 @@ def test_evaluate_changes_nothing(name):
     assert all(module.training for module in system.modules())
     with pytest.raises(ValueError, match="the data set is empty"):
         system.evaluate([])
+
+
+# --- what is refused at the door -----------------------------------------------------------------------------------
+
+WRONG_BATCHES = {
+    "nothing": (lambda x, y: None, TypeError, "a batch must be a tensor, or (images, labels), not None"),
+    "an empty list": (lambda x, y: [], TypeError, "a batch must be a tensor, or (images, labels), not []"),
+    "an array": (lambda x, y: (x.numpy(), y.numpy()), TypeError, "a batch must be a tensor, or (images, labels)"),
+    "bytes": (lambda x, y: ((255 * x).to(minigen.uint8), y), TypeError, "must be floats, not uint8; bytes become such"),
+    "no sample": (lambda x, y: (x[:0], y[:0]), ValueError, "a batch must be"),
+    "one sample": (lambda x, y: (x[0], y), ValueError, "one sample becomes a batch by x[None]"),
+    "other channels": (lambda x, y: (minigen.cat([x, x], 1), y), ValueError, "a batch must be"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_BATCHES)
+@pytest.mark.parametrize(("name", "shape"), [case for case in CASES if case[1] in (shapes_of(case[0])[0], (2,))])
+def test_no_step_is_taken_on_what_is_no_batch(name, shape, wrong):
+    system = make(name, shape)
+    make_batch, error, words = WRONG_BATCHES[wrong]
+    batch = make_batch(*batch_for(system))
+    calls = [lambda: system.training_step(batch), lambda: system.evaluate([batch])]
+    if system.restores:
+        calls.append(lambda: system.restore(batch[0] if isinstance(batch, tuple) else batch))
+    for call in calls:
+        with pytest.raises(error, match=f"^{name}: .*{re.escape(words)}"):
+            call()
+
+
+@pytest.mark.parametrize("name", [name for name, kind in models.SYSTEMS.items() if kind.needs_labels])
+def test_who_learns_from_labels_wants_one_an_image(name):
+    system = make(name)
+    images, labels = batch_for(system)
+    for batch in (images, (images,), (images, labels.numpy()), (images, labels, labels)):
+        with pytest.raises(TypeError, match=rf"^{name}: it learns from labels, so a batch must be \(images, labels\)"):
+            system.training_step(batch)
+    for wrong in (labels[:2], labels[:, None]):
+        with pytest.raises(ValueError, match=rf"^{name}: 6 images want labels \(6,\), not "):
+            system.evaluate([(images, wrong)])
+
+
+@every_generator
+def test_what_is_no_number_of_images_and_no_noise_for_them_is_refused(name):
+    system = make(name)
+    for n in (-1, 1.5, "2", None, True):
+        with pytest.raises(ValueError, match=f"^{name}: n, the number of images, must be an integer >= 0, not {n!r}"):
+            system.sample(n)
+        with pytest.raises(ValueError, match=f"must be an integer >= 0, not {n!r}"):
+            system.fixed_noise(n)
+    for noise in (system.fixed_noise(3), "noise", np.zeros((4, 5)), minigen.tensor(1.0)):
+        with pytest.raises(ValueError, match=f"^{name}: noise for 4 images must be a tensor of as many rows, not"):
+            system.sample(4, noise)
+
+
+WRONG_SHAPES = [28, (28, 28), (1, 28, 28.0), None, "x", (), (0, 28, 28), (-1, 28, 28), (1, 5, 5), (1, 28, 32)]
+
+
+@pytest.mark.parametrize("name", models.SYSTEMS)
+def test_a_system_is_built_for_shapes_classes_and_options_that_exist(name):
+    kind = models.find_system(name)
+    for shape in WRONG_SHAPES:
+        with pytest.raises(ValueError, match=f"^{name}: "):
+            kind(shape=shape)
+    for classes in (0, -1, "x", None, 1.5):
+        with pytest.raises(ValueError, match=f"^{name}: classes must be an integer >= 1, not {classes!r}"):
+            kind(classes=classes)
+    with pytest.raises(TypeError, match=rf"^{name}: options must be made by \w+\.Options, not a dict of 1"):
+        kind({"lr": 0.1})
+
+
+@pytest.mark.parametrize("name", models.SYSTEMS)
+def test_every_option_has_the_type_of_its_default(name):
+    kind = models.find_system(name)
+    wrong = {bool: (1, "yes", None), int: (1.5, "1", None, True, (1, 2)), float: ("1", None, True, (1, 2), math.nan)}
+    for field in dataclasses.fields(kind.Options):
+        for value in wrong.get(type(field.default), (1, None, True)):
+            with pytest.raises(ValueError, match=f"^{name}: option {field.name} must be "):
+                kind(kind.Options(**{field.name: value}))
 
 
 def test_a_classifier_refuses_to_draw():

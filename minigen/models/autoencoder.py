@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from minigen import Tensor, nn
+from minigen.models.arguments import images_for
 from minigen.models.convolutional import Contraction, Expansion
-from minigen.models.system import Mean, Shape, System, evaluating, images_of, option
+from minigen.models.system import Mean, Shape, System, evaluating, option
 from minigen.models.variational import reconstruction_loss
 from minigen.optim import Adam
 
@@ -156,7 +157,7 @@ class Autoencoder(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step down the gradient of the objective."""
-        x = images_of(batch)
+        x = images_for(self, batch)
         loss = OBJECTIVES[self.options.objective](self(x), x)
         self.optimizers["autoencoder"].zero_grad()
         loss.backward()
@@ -165,6 +166,7 @@ class Autoencoder(System):
 
     def restore(self, images: Tensor) -> dict[str, Tensor]:
         """Return images (N, C, H, W) in [0, 1], and what is left of them after the bottleneck."""
+        images = images_for(self, images)
         with evaluating(self.encoder, self.decoder):
             return {"image": images, "reconstruction": self(images).sigmoid()}
 
@@ -173,7 +175,7 @@ class Autoencoder(System):
         mean = Mean()
         with evaluating(self.encoder, self.decoder):
             for batch in loader:
-                x = images_of(batch).to(self.device)
+                x = images_for(self, batch)
                 outputs = self(x)
                 loss = OBJECTIVES[self.options.objective](outputs, x)
                 mean.add(len(x), loss=loss, squared_error=squared_error(outputs, x))

@@ -34,7 +34,8 @@ import minigen
 import minigen.nn.functional as F
 from minigen import Tensor
 from minigen.models import vae
-from minigen.models.system import Mean, Shape, evaluating, images_of, option
+from minigen.models.arguments import images_for
+from minigen.models.system import Mean, Shape, evaluating, option
 from minigen.models.variational import reparameterise, with_free_bits
 
 
@@ -106,7 +107,7 @@ class BetaVAE(vae.VAE):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step down the gradient of distortion + beta * rate."""
-        distortion, rate, paid = self.terms(images_of(batch))
+        distortion, rate, paid = self.terms(images_for(self, batch))
         beta = self.beta_now()
         loss = distortion + beta * paid
         self.optimizers["vae"].zero_grad()
@@ -121,7 +122,7 @@ class BetaVAE(vae.VAE):
         mean = Mean()
         with evaluating(self.encoder, self.decoder):
             for batch in loader:
-                x = images_of(batch).to(self.device)
+                x = images_for(self, batch)
                 distortion, rate, _ = self.terms(x)
                 mean.add(len(x), nats=distortion + rate, distortion=distortion, rate=rate)
         return mean.result()

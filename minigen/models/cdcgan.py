@@ -39,6 +39,7 @@ import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
 from minigen.models import dcgan
+from minigen.models.arguments import noise_for, pairs_for, wanted_labels
 from minigen.models.averaging import moving_average
 from minigen.models.objectives import OBJECTIVES
 from minigen.models.system import (
@@ -49,7 +50,6 @@ from minigen.models.system import (
     option,
     refuse_gradients,
     standard_normal,
-    wanted_labels,
     with_batch_statistics,
     wrong_labels,
     wrong_weight,
@@ -153,7 +153,7 @@ class CDCGAN(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One round of the game, on images with their labels; G is asked for just these labels."""
-        real, labels = batch  # (N, C, H, W), (N,)
+        real, labels = pairs_for(self, batch)  # (N, C, H, W), (N,)
         fake = self.generator(self.noise(len(real)), labels)  # (N, Z), (N,) -> (N, C, H, W)
 
         # D's turn: the same labels stand beside real and beside drawn images, so they give nothing away by themselves.
@@ -188,14 +188,14 @@ class CDCGAN(System):
         generator = self.average or self.generator
         labels = wanted_labels(self, n, labels)
         with evaluating(generator):
-            return generator(self.noise(n) if noise is None else noise[:n], labels)
+            return generator(noise_for(self, n, noise), labels)
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Return both losses and D's mean verdicts on images with labels that D did not learn from."""
         mean, generator = Mean(), self.average or self.generator
         with evaluating(generator), with_batch_statistics(self.discriminator):
             for batch in loader:
-                real, labels = (part.to(self.device) for part in batch)
+                real, labels = pairs_for(self, batch)
                 fake = generator(self.noise(len(real)), labels)
                 logits = self.discriminator(real, labels), self.discriminator(fake, labels)
                 mean.add(len(real), **self.objective.figures(*logits))

@@ -42,19 +42,10 @@ import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
 from minigen.models import gan
+from minigen.models.arguments import noise_for, pairs_for, wanted_labels
 from minigen.models.averaging import moving_average
 from minigen.models.objectives import OBJECTIVES
-from minigen.models.system import (
-    Mean,
-    Shape,
-    System,
-    evaluating,
-    option,
-    standard_normal,
-    wanted_labels,
-    wrong_labels,
-    wrong_weight,
-)
+from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal, wrong_labels, wrong_weight
 from minigen.optim import Adam
 
 
@@ -154,7 +145,7 @@ class CGAN(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One round of the game, on images with their labels; G is asked for just these labels."""
-        real, labels = batch  # (N, C, H, W), (N,)
+        real, labels = pairs_for(self, batch)  # (N, C, H, W), (N,)
 
         # D's turn.
         with minigen.no_grad():
@@ -191,14 +182,14 @@ class CGAN(System):
         generator = self.average or self.generator
         labels = wanted_labels(self, n, labels)
         with evaluating(generator):
-            return generator(self.noise(n) if noise is None else noise[:n], labels)
+            return generator(noise_for(self, n, noise), labels)
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Return both losses and D's mean verdicts on images with labels that D did not learn from."""
         mean, generator = Mean(), self.average or self.generator
         with evaluating(generator, self.discriminator):
             for batch in loader:
-                real, labels = (part.to(self.device) for part in batch)
+                real, labels = pairs_for(self, batch)
                 fake = generator(self.noise(len(real)), labels)
                 logits = self.discriminator(real, labels), self.discriminator(fake, labels)
                 mean.add(len(real), **self.objective.figures(*logits))

@@ -13,6 +13,7 @@ from typing import Any
 import minigen.nn.functional as F
 from minigen import Tensor, nn
 from minigen.metrics.images import accuracy
+from minigen.models.arguments import pairs_for
 from minigen.models.system import Mean, System, decay_rate, evaluating
 
 
@@ -46,7 +47,7 @@ class ClassifierSystem(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step down the gradient of the loss on one batch (images, labels)."""
-        images, labels = batch  # (N, C, H, W), (N,)
+        images, labels = pairs_for(self, batch)  # (N, C, H, W), (N,)
         logits = self.network(images)
         loss = classification_loss(logits, labels)
         optimizer = self.optimizers["network"]
@@ -60,8 +61,8 @@ class ClassifierSystem(System):
         """Return the loss in nats and the accuracy in [0, 1] over all images of ``loader``."""
         mean = Mean()
         with evaluating(self.network):
-            for images, labels in loader:
-                labels = labels.to(self.device)
-                logits = self.network(images.to(self.device))
+            for batch in loader:
+                images, labels = pairs_for(self, batch)
+                logits = self.network(images)
                 mean.add(len(labels), loss=classification_loss(logits, labels), accuracy=accuracy(logits, labels))
         return mean.result()

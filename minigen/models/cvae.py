@@ -27,7 +27,8 @@ from typing import Any
 
 import minigen.nn.functional as F
 from minigen import Tensor, nn
-from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal, wanted_labels
+from minigen.models.arguments import noise_for, pairs_for, wanted_labels
+from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal
 from minigen.models.variational import reconstruction_loss, reparameterise
 from minigen.optim import Adam
 
@@ -144,7 +145,7 @@ class CVAE(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step down the gradient of the negative ELBO, on one batch (images, labels)."""
-        images, labels = batch  # (N, C, H, W), (N,)
+        images, labels = pairs_for(self, batch)  # (N, C, H, W), (N,)
         reconstruction, kl = self.negative_elbo(images, labels)
         loss = reconstruction + kl
         self.optimizers["vae"].zero_grad()
@@ -167,7 +168,7 @@ class CVAE(System):
             If there are not n labels, or one is no class.
         """
         labels = wanted_labels(self, n, labels)
-        z = self.noise(n) if noise is None else noise[:n]
+        z = noise_for(self, n, noise)
         with evaluating(self.decoder):
             return self.decoder(z, self.one_hot(labels, z)).sigmoid()
 
@@ -175,8 +176,8 @@ class CVAE(System):
         """Return the bound on -log p(x | y) and its two terms, in nats per image, grey-level where the images are."""
         mean = Mean()
         with evaluating(self.encoder, self.decoder):
-            for images, labels in loader:
-                x = images.to(self.device)
-                reconstruction, kl = self.negative_elbo(x, labels.to(self.device))
+            for batch in loader:
+                x, labels = pairs_for(self, batch)
+                reconstruction, kl = self.negative_elbo(x, labels)
                 mean.add(len(x), nats=reconstruction + kl, reconstruction=reconstruction, kl=kl)
         return mean.result()

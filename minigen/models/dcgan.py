@@ -36,6 +36,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minigen import Tensor, nn
+from minigen.models.arguments import images_for, noise_for
 from minigen.models.averaging import moving_average
 from minigen.models.objectives import OBJECTIVES
 from minigen.models.penalties import r1_penalty
@@ -44,7 +45,6 @@ from minigen.models.system import (
     Shape,
     System,
     evaluating,
-    images_of,
     option,
     refuse_gradients,
     standard_normal,
@@ -196,7 +196,7 @@ class DCGAN(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One round of the game (Goodfellow et al. 2014, algorithm 1, with k = 1)."""
-        real = images_of(batch)  # (N, C, H, W)
+        real = images_for(self, batch)  # (N, C, H, W)
         fake = self.generator(self.noise(len(real)))  # (N, Z) -> (N, C, H, W)
 
         # D's turn.  detach() cuts the drawn images off from G, so that backward stops at them.
@@ -231,7 +231,7 @@ class DCGAN(System):
         """Draw ``n`` images (n, C, H, W) in [-1, 1], from ``noise`` (n, Z) where it is given."""
         generator = self.average or self.generator
         with evaluating(generator):
-            return generator(self.noise(n) if noise is None else noise[:n])
+            return generator(noise_for(self, n, noise))
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Return both losses and D's mean verdicts on images that D did not learn from.
@@ -242,7 +242,7 @@ class DCGAN(System):
         mean, generator = Mean(), self.average or self.generator
         with evaluating(generator), with_batch_statistics(self.discriminator):
             for batch in loader:
-                real = images_of(batch).to(self.device)
+                real = images_for(self, batch)
                 fake = generator(self.noise(len(real)))
                 mean.add(len(real), **self.objective.figures(self.discriminator(real), self.discriminator(fake)))
         return mean.result()

@@ -26,8 +26,9 @@ from typing import Any
 import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
+from minigen.models.arguments import images_for
 from minigen.models.autoencoder import squared_error
-from minigen.models.system import Mean, Shape, System, evaluating, images_of, option
+from minigen.models.system import Mean, Shape, System, evaluating, option
 from minigen.models.variational import reconstruction_loss
 from minigen.optim import Adam
 
@@ -115,7 +116,7 @@ class DenoisingAutoencoder(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step down the gradient of the objective, with images that are spoiled anew."""
-        x = images_of(batch)
+        x = images_for(self, batch)
         loss = reconstruction_loss(self.network(spoil(x, self.options)), x)
         self.optimizers["network"].zero_grad()
         loss.backward()
@@ -124,6 +125,7 @@ class DenoisingAutoencoder(System):
 
     def restore(self, images: Tensor) -> dict[str, Tensor]:
         """Return images (N, C, H, W) in [0, 1], the same spoiled (cut off at 0 and 1), and what is made of those."""
+        images = images_for(self, images)
         with evaluating(self.network):
             noisy = spoil(images, self.options)
             return {"image": images, "noisy": noisy.clamp(0, 1), "denoised": self.network(noisy).sigmoid()}
@@ -133,7 +135,7 @@ class DenoisingAutoencoder(System):
         mean = Mean()
         with evaluating(self.network):
             for batch in loader:
-                x = images_of(batch).to(self.device)
+                x = images_for(self, batch)
                 noisy = spoil(x, self.options)
                 outputs = self.network(noisy)
                 mean.add(

@@ -36,9 +36,10 @@ from typing import Any
 
 import minigen
 from minigen import Tensor, nn
+from minigen.models.arguments import images_for, noise_for
 from minigen.models.averaging import moving_average
 from minigen.models.objectives import OBJECTIVES
-from minigen.models.system import Mean, Shape, System, evaluating, images_of, option, standard_normal
+from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal
 from minigen.optim import Adam
 
 
@@ -158,7 +159,7 @@ class GAN(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One round of the game: algorithm 1, with one step of D (k = 1, as in the paper)."""
-        real = images_of(batch)  # (N, *shape)
+        real = images_for(self, batch)  # (N, *shape)
 
         # D's turn.  Its loss is none of G's business: what G draws here is not recorded.
         with minigen.no_grad():
@@ -189,7 +190,7 @@ class GAN(System):
         """Draw ``n`` images (n, C, H, W) in [-1, 1], or points (n, 2), from ``noise`` (n, Z) where it is given."""
         generator = self.average or self.generator
         with evaluating(generator):
-            return generator(self.noise(n) if noise is None else noise[:n])
+            return generator(noise_for(self, n, noise))
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Return both losses and D's mean verdicts on samples that D did not learn from.
@@ -199,7 +200,7 @@ class GAN(System):
         mean, generator = Mean(), self.average or self.generator
         with evaluating(generator, self.discriminator):
             for batch in loader:
-                real = images_of(batch).to(self.device)
+                real = images_for(self, batch)
                 fake = generator(self.noise(len(real)))
                 mean.add(len(real), **self.objective.figures(self.discriminator(real), self.discriminator(fake)))
         return mean.result()

@@ -33,8 +33,9 @@ from typing import Any
 import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
+from minigen.models.arguments import images_for
 from minigen.models.objectives import cross_entropy_discriminator_loss, non_saturating_generator_loss
-from minigen.models.system import Mean, Shape, System, decay_rate, evaluating, images_of, option, refuse_gradients
+from minigen.models.system import Mean, Shape, System, decay_rate, evaluating, option, refuse_gradients
 from minigen.models.unet import UNet
 from minigen.optim import Adam
 
@@ -165,7 +166,7 @@ class Inpainting(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step on the objective; with a discriminator, its turn first, on what the painter just painted."""
-        images = images_of(batch)  # (N, C, H, W)
+        images = images_for(self, batch)  # (N, C, H, W)
         masks = self.holes(images)
         logits = self.painter(images, masks)
         reconstruction = hole_loss(logits, images, masks, self.options.objective)
@@ -194,6 +195,7 @@ class Inpainting(System):
 
     def restore(self, images: Tensor) -> dict[str, Tensor]:
         """Return images (N, C, H, W) with a grey hole, with the hole filled, and as they were."""
+        images = images_for(self, images)
         masks = self.holes(images)
         grey = images * (1 - masks) + 0.5 * masks
         return {"hole": grey, "filled": self.fill(images, masks), "original": images}
@@ -207,7 +209,7 @@ class Inpainting(System):
         mean = Mean()
         with evaluating(self.painter):
             for batch in loader:
-                images = images_of(batch).to(self.device)
+                images = images_for(self, batch)
                 masks = self.holes(images)
                 known = (images * (1 - masks)).sum((2, 3), keepdim=True) / (1 - masks).sum((2, 3), keepdim=True)
                 guesses = {"psnr_hole": self.fill(images, masks), "psnr_mean_fill": known}

@@ -25,7 +25,8 @@ from typing import Any
 import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
-from minigen.models.system import Mean, Shape, System, evaluating, images_of, option, standard_normal
+from minigen.models.arguments import images_for, noise_for
+from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal
 from minigen.models.variational import reparameterise
 from minigen.optim import Adam
 
@@ -158,7 +159,7 @@ class IWAE(System):
         The gradient is a mean over the draws of z, each weighed by its share of the weights: backward finds that
         by itself, as the derivative of logsumexp.
         """
-        x = binarised(images_of(batch))
+        x = binarised(images_for(self, batch))
         mu, logvar = self.encoder(x)
         loss = -log_mean_weight(self.log_weights(x, mu, logvar, self.options.k)).mean()
         self.optimizers["iwae"].zero_grad()
@@ -203,13 +204,13 @@ class IWAE(System):
         An image is made of the probabilities of white that belong to its z; no pixel is drawn at random.
         """
         with evaluating(self.decoder):
-            logits = self.decoder(self.noise(n) if noise is None else noise[:n])
+            logits = self.decoder(noise_for(self, n, noise))
         return logits.sigmoid().reshape(-1, *self.shape)  # (n, 784) -> (n, C, H, W)
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Return -L_k with the k of training, and -L_1, in nats per binarised image."""
         mean = Mean()
         for batch in loader:
-            x = binarised(images_of(batch).to(self.device))
+            x = binarised(images_for(self, batch))
             mean.add(len(x), nats=self.bound(x, self.options.k).mean(), nats_1=self.bound(x, 1).mean())
         return mean.result()

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minigen import Tensor
+from minigen.models.arguments import images_for, noise_for
 from minigen.models.averaging import moving_average
 from minigen.models.dcgan import Discriminator, Generator, initialise
 from minigen.models.objectives import OBJECTIVES
@@ -33,7 +34,6 @@ from minigen.models.system import (
     Shape,
     System,
     evaluating,
-    images_of,
     option,
     refuse_gradients,
     standard_normal,
@@ -93,7 +93,7 @@ class LSGAN(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One round of the game; it is DCGAN's, with other losses."""
-        real = images_of(batch)  # (N, C, H, W)
+        real = images_for(self, batch)  # (N, C, H, W)
         fake = self.generator(self.noise(len(real)))  # (N, Z) -> (N, C, H, W)
 
         # D's turn: real images should get 1, drawn ones 0.
@@ -123,14 +123,14 @@ class LSGAN(System):
         """Draw ``n`` images (n, C, H, W) in [-1, 1], from ``noise`` (n, Z) where it is given."""
         generator = self.average or self.generator
         with evaluating(generator):
-            return generator(self.noise(n) if noise is None else noise[:n])
+            return generator(noise_for(self, n, noise))
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Return both losses and D's mean scores on images that D did not learn from."""
         mean, generator = Mean(), self.average or self.generator
         with evaluating(generator), with_batch_statistics(self.discriminator):
             for batch in loader:
-                real = images_of(batch).to(self.device)
+                real = images_for(self, batch)
                 fake = generator(self.noise(len(real)))
                 mean.add(len(real), **self.objective.figures(self.discriminator(real), self.discriminator(fake)))
         return mean.result()

@@ -29,10 +29,12 @@ import numpy as np
 
 import minigen
 from minigen import Tensor, nn
+from minigen.metrics.arguments import check_finite
+from minigen.models.arguments import images_for, noise_for
 from minigen.models.averaging import moving_average
 from minigen.models.dcgan import Generator, doublings, initialise
 from minigen.models.objectives import OBJECTIVES
-from minigen.models.system import Mean, Shape, System, evaluating, images_of, option, standard_normal
+from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal
 from minigen.models.wgan import steps_of
 from minigen.nn.utils.parametrizations import spectral_norm
 from minigen.optim import Adam
@@ -109,6 +111,7 @@ def singular_values(network: nn.Module) -> dict[str, tuple[float, float]]:
                 )  # (O, C, KH, KW) -> (O, ...)
                 weight = layer.weight.detach().cpu().flatten(1)
                 used = float((original * weight).sum() / (weight * weight).sum())  # original = sigma * weight
+                check_finite("singular_values", f"the weight of {name}", original.numpy())
                 found[name] = used, float(np.linalg.svd(original.numpy(), compute_uv=False)[0])
     return found
 
@@ -150,7 +153,7 @@ class SNGAN(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step of D, and where it is due one of G."""
-        real = images_of(batch)  # (N, C, H, W)
+        real = images_for(self, batch)  # (N, C, H, W)
         with minigen.no_grad():  # G does not learn now
             fake = self.generator(self.noise(len(real)))  # (N, Z) -> (N, C, H, W)
         real_scores, fake_scores = self.discriminator(real), self.discriminator(fake)
@@ -183,7 +186,7 @@ class SNGAN(System):
         """Draw ``n`` images (n, C, H, W) in [-1, 1], from ``noise`` (n, Z) where it is given."""
         generator = self.average or self.generator
         with evaluating(generator):
-            return generator(self.noise(n) if noise is None else noise[:n])
+            return generator(noise_for(self, n, noise))
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Return losses and mean scores on images that D did not learn from, and how wrong the sigmas are.
@@ -193,7 +196,7 @@ class SNGAN(System):
         mean, generator = Mean(), self.average or self.generator
         with evaluating(generator, self.discriminator):
             for batch in loader:
-                real = images_of(batch).to(self.device)
+                real = images_for(self, batch)
                 fake = generator(self.noise(len(real)))
                 mean.add(len(real), **self.objective.figures(self.discriminator(real), self.discriminator(fake)))
         errors = [abs(used / exact - 1) for used, exact in singular_values(self.discriminator).values()]

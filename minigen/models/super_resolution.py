@@ -38,7 +38,8 @@ import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
 from minigen.metrics.images import luma, psnr
-from minigen.models.system import Mean, Shape, System, decay_rate, evaluating, images_of, option
+from minigen.models.arguments import images_for
+from minigen.models.system import Mean, Shape, System, decay_rate, evaluating, option
 from minigen.optim import Adam
 
 
@@ -183,7 +184,7 @@ class SuperResolution(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step down the gradient of the loss on one batch of images (N, C, H, W)."""
-        original = luma(self.cut(images_of(batch)))  # (N, 3, H, W) -> (N, 1, H, W)
+        original = luma(self.cut(images_for(self, batch)))  # (N, 3, H, W) -> (N, 1, H, W)
         _, enlarged = self.enlarge(self.shrink(original))
         loss = reconstruction_loss(enlarged, original)
         optimizer = self.optimizers["network"]
@@ -198,7 +199,7 @@ class SuperResolution(System):
 
         To add to Y and leave Cb and Cr as they are is to add the same to red, green and blue: 255 / 219 of it.
         """
-        original = self.cut(images)
+        original = self.cut(images_for(self, images))
         small = self.shrink(original)
         bicubic = resize(small, *original.shape[2:])
         with evaluating(self.network):
@@ -214,7 +215,7 @@ class SuperResolution(System):
         mean, border = Mean(), self.options.factor
         with evaluating(self.network):
             for batch in loader:
-                original = luma(self.cut(images_of(batch).to(self.device)))
+                original = luma(self.cut(images_for(self, batch)))
                 images = (original, *self.enlarge(self.shrink(original)))
                 wanted, bicubic, enlarged = (levels(y)[:, :, border:-border, border:-border] for y in images)
                 figures = [psnr(y, wanted, 255).mean() for y in (bicubic, enlarged)]

@@ -8,7 +8,6 @@ that each file in this folder can be read alone.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -18,6 +17,8 @@ import numpy as np
 import minigen
 from minigen import Tensor, nn
 from minigen.backend import generator
+from minigen.functional.arguments import check_integer
+from minigen.models.arguments import check_options, check_shape, short
 from minigen.optim import Optimizer
 
 Shape = tuple[int, ...]
@@ -87,7 +88,7 @@ class System(nn.Module):
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the networks cannot be built for samples of that shape, or an option is out of its range.
     """
 
@@ -107,9 +108,11 @@ class System(nn.Module):
 
     def __init__(self, options: Any = None, *, shape: Shape = (1, 28, 28), classes: int = 10) -> None:
         super().__init__()
-        self.shape, self.classes = tuple(shape), classes
-        check_shape(type(self), self.shape)
+        check_shape(type(self), shape)
+        self.shape, self.classes = tuple(shape), check_integer(self.name, "classes", classes)
         self.options = options if options is not None else self.Options()
+        if not isinstance(self.options, self.Options):
+            raise TypeError(f"{self.name}: options must be made by {type(self).__name__}.Options, not {short(options)}")
         check_options(self.name, self.options)
         self.optimizers: dict[str, Optimizer] = {}
 
@@ -156,44 +159,6 @@ class System(nn.Module):
         """Draw noise that depends on ``seed`` alone, so that pictures of different steps can be compared."""
         with random_state_of(seed):
             return self.noise(n)
-
-
-def check_shape(system: type[System], shape: Shape) -> None:
-    """Refuse samples of a shape that a system's networks cannot be built for.
-
-    Raises
-    ------
-    ValueError
-        Naming what the system wants.
-    """
-    sizes = ", ".join(map(str, system.image_sizes))
-    if len(shape) == 1:
-        if not system.takes_points:
-            raise ValueError(f"{system.name} learns from images, not from points; its image sizes are: {sizes}")
-        return
-    channels, height, width = shape
-    if height != width or height not in system.image_sizes:
-        size = height if height == width else f"{height}x{width}"
-        raise ValueError(f"{system.name}: images of {size} pixels are not among its sizes: {sizes}")
-    if channels not in (1, 3):
-        raise ValueError(f"{system.name}: channels must be 1 (grey) or 3 (colour), not {channels}")
-
-
-def check_options(system: str, options: Any) -> None:
-    """Refuse options that no system has a use for: numbers below their least, words that are no choice.
-
-    Raises
-    ------
-    ValueError
-        Naming the option and its value.
-    """
-    for field in dataclasses.fields(options):
-        value, choices, least = getattr(options, field.name), field.metadata.get("choices"), field.metadata.get("least")
-        if choices and value not in choices:
-            raise ValueError(f"{system}: option {field.name} must be one of {', '.join(choices)}, not {value!r}")
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if number and least is not None and not least <= value < math.inf:
-            raise ValueError(f"{system}: option {field.name} must be at least {least} and finite, not {value}")
 
 
 @contextmanager
@@ -312,55 +277,6 @@ def refuse_gradients(network: nn.Module, player: str, remedy: str) -> None:
             )
 
 
-def images_of(batch: Any) -> Tensor:
-    """Return the images (N, C, H, W) of a batch: its first part, or all of it where there are no labels."""
-    return batch[0] if isinstance(batch, (tuple, list)) else batch
-
-
-def wanted_labels(system: System, n: int, labels: Any = None) -> Tensor:
-    """Return the classes (n,) that a conditional system is to draw, on its device.
-
-    Parameters
-    ----------
-    system : System
-        Who draws; it knows the number of classes.
-    n : int
-        Number of samples.
-    labels : Tensor or list of int, optional
-        (n,), each from 0 to ``system.classes`` - 1; by default 0, 1, 2, ... in turn.
-
-    Raises
-    ------
-    ValueError
-        If there are more or fewer than n, or one is no class of the system.
-    TypeError
-        If they are no integers.
-
-    Examples
-    --------
-    >>> from minigen.models import find_system
-    >>> system = find_system("lenet")(classes=3)
-    >>> wanted_labels(system, 5).tolist()
-    [0, 1, 2, 0, 1]
-    >>> wanted_labels(system, 2, [0, 3])
-    Traceback (most recent call last):
-        ...
-    ValueError: lenet: label 3 is not one of the 3 classes 0 to 2
-    """
-    if labels is None:
-        return (minigen.arange(n) % system.classes).to(system.device)
-    labels = minigen.as_tensor(labels)
-    if labels.is_floating_point():
-        raise TypeError(f"{system.name}: labels are whole numbers, but these are {labels.dtype}; use labels.long()")
-    if tuple(labels.shape) != (n,):
-        raise ValueError(f"{system.name}: {n} samples want {n} labels, not {tuple(labels.shape)}")
-    for label in labels.tolist():
-        if not 0 <= label < system.classes:
-            classes = f"the {system.classes} classes 0 to {system.classes - 1}"
-            raise ValueError(f"{system.name}: label {label} is not one of {classes}")
-    return labels.long().to(system.device)
-
-
 class Mean:
     """Means over a data set whose last batch is smaller: adds up batch means with the batch's size as weight.
 
@@ -423,5 +339,6 @@ def decay_rate(optimizer: Optimizer, steps: int) -> None:
 
 def standard_normal(n: int, size: int, device: str) -> Tensor:
     """Draw (n, size) numbers from N(0, 1) on the host, and put them on ``device``."""
+    n = check_integer("noise", "n, the number of rows,", n, low=0)
     numbers = generator.numpy.standard_normal((n, size), dtype=np.float32)
     return minigen.from_numpy(numbers).to(device)

@@ -40,8 +40,9 @@ from typing import Any
 import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
+from minigen.models.arguments import images_for, noise_for
 from minigen.models.convolutional import Contraction, Expansion
-from minigen.models.system import Mean, Shape, System, evaluating, images_of, option, standard_normal
+from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal
 from minigen.models.variational import reconstruction_loss, reparameterise
 from minigen.optim import Adam
 
@@ -184,7 +185,7 @@ class VAE(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step of algorithm 1 (the AEVB algorithm, with one z an image)."""
-        reconstruction, kl = self.negative_elbo(images_of(batch))
+        reconstruction, kl = self.negative_elbo(images_for(self, batch))
         loss = reconstruction + kl
         self.optimizers["vae"].zero_grad()
         loss.backward()
@@ -201,10 +202,11 @@ class VAE(System):
         An image is made of the grey levels that are expected for its z; no pixel is drawn at random.
         """
         with evaluating(self.decoder):
-            return self.decoder(self.noise(n) if noise is None else noise[:n]).sigmoid()
+            return self.decoder(noise_for(self, n, noise)).sigmoid()
 
     def restore(self, images: Tensor) -> dict[str, Tensor]:
         """Return images (N, C, H, W), and what the decoder draws from the encoder's means."""
+        images = images_for(self, images)
         with evaluating(self.encoder, self.decoder):
             mu, _ = self.encoder(images)
             return {"image": images, "reconstruction": self.decoder(mu).sigmoid()}
@@ -214,7 +216,7 @@ class VAE(System):
         mean = Mean()
         with evaluating(self.encoder, self.decoder):
             for batch in loader:
-                x = images_of(batch).to(self.device)
+                x = images_for(self, batch)
                 reconstruction, kl = self.negative_elbo(x)
                 mean.add(len(x), nats=reconstruction + kl, reconstruction=reconstruction, kl=kl)
         return mean.result()

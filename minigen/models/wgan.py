@@ -28,19 +28,11 @@ from typing import Any
 
 import minigen
 from minigen import Tensor, nn
+from minigen.models.arguments import images_for, noise_for
 from minigen.models.averaging import moving_average
 from minigen.models.dcgan import Discriminator, Generator, initialise
 from minigen.models.objectives import wasserstein_critic_loss, wasserstein_generator_loss
-from minigen.models.system import (
-    Mean,
-    Shape,
-    System,
-    evaluating,
-    images_of,
-    option,
-    standard_normal,
-    with_batch_statistics,
-)
+from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal, with_batch_statistics
 from minigen.optim import Optimizer, RMSprop
 
 
@@ -196,7 +188,7 @@ class WGAN(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step of the critic, and where it is due one of the generator (algorithm 1)."""
-        real = images_of(batch)  # (N, C, H, W)
+        real = images_for(self, batch)  # (N, C, H, W)
         with minigen.no_grad():  # G does not learn now
             fake = self.generator(self.noise(len(real)))  # (N, Z) -> (N, C, H, W)
         loss = wasserstein_critic_loss(self.critic(real), self.critic(fake))
@@ -229,14 +221,14 @@ class WGAN(System):
         """Draw ``n`` images (n, C, H, W) in [-1, 1], or points (n, 2), from ``noise`` (n, Z) where it is given."""
         generator = self.average or self.generator
         with evaluating(generator):
-            return generator(self.noise(n) if noise is None else noise[:n])
+            return generator(noise_for(self, n, noise))
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Return the critic's estimate of K * W1 on samples that it did not learn from."""
         mean, generator = Mean(), self.average or self.generator
         with evaluating(generator), with_batch_statistics(self.critic):
             for batch in loader:
-                real = images_of(batch).to(self.device)
+                real = images_for(self, batch)
                 fake = generator(self.noise(len(real)))
                 mean.add(len(real), **{"K*w1": -wasserstein_critic_loss(self.critic(real), self.critic(fake))})
         return mean.result()

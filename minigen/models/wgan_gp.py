@@ -27,11 +27,12 @@ from typing import Any
 
 import minigen
 from minigen import Tensor, nn
+from minigen.models.arguments import images_for, noise_for
 from minigen.models.averaging import moving_average
 from minigen.models.dcgan import doublings
 from minigen.models.objectives import wasserstein_critic_loss, wasserstein_generator_loss
 from minigen.models.penalties import gradient_penalty
-from minigen.models.system import Mean, Shape, System, evaluating, images_of, option, standard_normal
+from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal
 from minigen.models.wgan import PointCritic, make_generator, steps_of
 from minigen.optim import Adam
 
@@ -159,7 +160,7 @@ class WGANGP(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor | float]:
         """One step of the critic, and where it is due one of the generator (algorithm 1)."""
-        real = images_of(batch)  # (N, C, H, W)
+        real = images_for(self, batch)  # (N, C, H, W)
         with minigen.no_grad():  # G does not learn now
             fake = self.generator(self.noise(len(real)))  # (N, Z) -> (N, C, H, W)
         real_scores, fake_scores = self.critic(real), self.critic(fake)  # (N,) or (N, 1)
@@ -194,7 +195,7 @@ class WGANGP(System):
         """Draw ``n`` images (n, C, H, W) in [-1, 1], or points (n, 2), from ``noise`` (n, Z) where it is given."""
         generator = self.average or self.generator
         with evaluating(generator):
-            return generator(self.noise(n) if noise is None else noise[:n])
+            return generator(noise_for(self, n, noise))
 
     def evaluate(self, loader: Iterable[Any]) -> dict[str, float]:
         """Return the critic's estimate of W1, and its slope between real and drawn samples that it did not learn from.
@@ -207,7 +208,7 @@ class WGANGP(System):
         mean, generator = Mean(), self.average or self.generator
         with evaluating(generator, self.critic):
             for batch in loader:
-                real = images_of(batch).to(self.device)
+                real = images_for(self, batch)
                 fake = generator(self.noise(len(real)))
                 distance = -wasserstein_critic_loss(self.critic(real), self.critic(fake))
                 with minigen.enable_grad():  # of the scores, with respect to the samples

@@ -21,11 +21,11 @@ from minigen.backend import find_device
 from minigen.data import DataLoader, PictureFolder, RandomPieces, WholePictures, atomic_write
 from minigen.data.folder import FOLDER_SIZE, ON_BAD_IMAGE
 from minigen.models import System, find_system
-from minigen.models.system import check_shape
+from minigen.models.arguments import check_shape, check_type, short
 from minigen.modes import allowing
 from minigen.training.checkpoint import KEEP
 from minigen.training.environment import machine_memory
-from minigen.training.options import check_type, closest, make_options, same_system, short
+from minigen.training.options import closest, make_options, same_system
 from minigen.training.state import SPARE
 
 CONFIG_FILE = "config.toml"

@@ -20,7 +20,8 @@ from minigen import nn
 from minigen.data import DataLoader
 from minigen.data.dataset import fetch
 from minigen.functional.norm import BatchNorm
-from minigen.models.system import System, images_of, random_state_of
+from minigen.models.arguments import images_of
+from minigen.models.system import System, random_state_of
 from minigen.modes import Observer, is_grad_enabled, observing
 from minigen.training.findings import (
     Finding,

@@ -17,7 +17,8 @@ import minigen
 from minigen import Tensor, plot
 from minigen.data import DataLoader, PictureFolder, Toy2D, atomic_write
 from minigen.metrics import judge_generator, mode_coverage, nearest_neighbours, to_grey28
-from minigen.models.system import System, images_of, random_state_of
+from minigen.models.arguments import images_of
+from minigen.models.system import System, random_state_of
 from minigen.training.checkpoint import newest_checkpoint
 from minigen.training.config import EVALUATION_BATCH, Config, build, load_samples
 from minigen.training.lock import refuse_links

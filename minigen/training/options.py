@@ -8,10 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minigen.models import System
-from minigen.models.system import check_options
-
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a table"}
-KINDS |= {list: "a list", tuple: "a list"}
+from minigen.models.arguments import check_options, short
 
 
 def make_options(kind: type[System], values: Mapping[str, Any]) -> Any:
@@ -44,28 +41,11 @@ def make_options(kind: type[System], values: Mapping[str, Any]) -> Any:
     for name, value in values.items():
         if name not in fields:
             raise ValueError(f"{kind.name} has no option {short(name)}{closest(name, fields)}")
-        default = fields[name].default
-        if default is None or default is dataclasses.MISSING:
-            given[name] = value
-        else:
-            check_type(f"{kind.name}: option {name}", value, type(default))
-            given[name] = tuple(value) if isinstance(default, tuple) else value  # files know lists only
+        is_tuple = isinstance(fields[name].default, tuple) and isinstance(value, list)
+        given[name] = tuple(value) if is_tuple else value  # files know lists only
     options = kind.Options(**given)
     check_options(kind.name, options)
     return options
-
-
-def check_type(name: str, value: Any, kind: type) -> None:
-    """Refuse a value of another type; a whole number does for a number.
-
-    Raises
-    ------
-    ValueError
-        Naming the value and the type wanted.
-    """
-    allowed = {float: (int, float), tuple: (list, tuple)}.get(kind, (kind,))
-    if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
-        raise ValueError(f"{name} must be {KINDS.get(kind, kind.__name__)}, not {short(value)}")
 
 
 def same_system(stored: str, own: str) -> bool:
@@ -77,19 +57,3 @@ def closest(name: str, names: Iterable[str]) -> str:
     """Return the end of a message that suggests the closest of some names, or nothing where none is close."""
     close = difflib.get_close_matches(name[:80], list(names), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def short(value: Any) -> str:
-    """Return a value as it would be written, but no more than a line of it.
-
-    Examples
-    --------
-    >>> short("x" * 1000)[-10:]
-    'xxxxxxx...'
-    """
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return "a number of more than 64 bits"
-    if isinstance(value, (list, dict)) and not (len(value) <= 4 and all(isinstance(one, int) for one in value)):
-        return f"a {type(value).__name__} of {len(value)}"  # it may be deep
-    text = repr(value[:100] if isinstance(value, str) else value)[:100]
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -16,9 +16,10 @@ import numpy as np
 import minigen
 from minigen import Tensor
 from minigen.models import System, find_system
+from minigen.models.arguments import short
 from minigen.modes import allowing
 from minigen.training.checkpoint import CheckpointError, checkpoints_in, newest_checkpoint, read_checkpoint
-from minigen.training.options import make_options, same_system, short
+from minigen.training.options import make_options, same_system
 
 # What a record must have, beside its format.
 ENTRIES = {"system": str, "options": dict, "shape": list, "classes": int, "optimizers": dict}
