@@ -266,6 +266,14 @@ def test_what_is_left_open_is_set_by_the_kind_of_data():
     assert asked.optimizers["critic"].param_groups[0]["lr"] == 1e-3
 
 
+def test_broken_weights_have_no_singular_values():
+    system = make("sngan")
+    with minigen.no_grad():
+        system.discriminator.layers[0].parametrizations.weight.original.fill_(math.nan)
+    with pytest.raises(ValueError, match=r"singular_values: the weight of layers\.0 .* NaN or infinite"):
+        sngan.singular_values(system.discriminator)
+
+
 def test_sigma_follows_the_weights_through_training():
     """After 32 steps, one step of the power method each time: within 1 % of the SVD, in every layer."""
     system = models.SNGAN(sngan.Options(generator_width=8, discriminator_width=8, lr=1e-3))
