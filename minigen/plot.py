@@ -13,7 +13,7 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +22,7 @@ import numpy as np
 from minigen.creation import from_numpy
 from minigen.data.files import atomic_write
 from minigen.drawing import graph as graph
+from minigen.operands import given
 from minigen.tensor import Tensor
 
 # Okabe and Ito's palette, which colour-blind eyes tell apart; its yellow and black are left out.
@@ -147,6 +148,8 @@ def save_gif(frames: Sequence[Any], path: str | os.PathLike[str], duration: int 
     WriteError
         If the file cannot be written; nothing half-written is left.
     """
+    if not isinstance(frames, Iterable) or isinstance(frames, (str, bytes)):
+        raise TypeError(f"save_gif: frames must be a list of pictures, not {type(frames).__name__}")
     pictures = [_frame(frame) for frame in frames]
     if not pictures:
         raise ValueError("save_gif: there is no frame")
@@ -215,7 +218,7 @@ def filter_grid(weight: Tensor, **kwargs: Any) -> Tensor:
     -------
     Tensor (3, height, width)
     """
-    kernels = weight.detach()
+    kernels = given("filter_grid", weight, "weight").detach()
     if kernels.dim() != 4:
         raise ValueError(f"filter_grid: a weight is (O, C, KH, KW), not {tuple(kernels.shape)}")
     if kernels.shape[1] != 3:
@@ -297,8 +300,15 @@ def _save(picture: Any, fp: Any, format: str | None, **options: Any) -> None:
         format = Image.registered_extensions().get(Path(fp).suffix.lower())
         if format is None:
             raise ValueError(f"save_image: the ending of {os.fspath(fp)!r} names no format; use .png or .jpg")
+    if not (isinstance(fp, (str, os.PathLike)) or hasattr(fp, "write")):
+        raise TypeError(f"save_image: fp must be a path or an open file, not {type(fp).__name__}")
+    if format is None:
+        raise ValueError('save_image: an open file has no ending that names a format; give one, format="png"')
     buffer = io.BytesIO()
-    picture.save(buffer, format=format, **options)
+    try:
+        picture.save(buffer, format=format, **options)
+    except (KeyError, OSError, ValueError) as error:
+        raise ValueError(f"save_image: Pillow saves no {picture.mode} picture as {format!r}: {error}") from None
     if not isinstance(fp, (str, os.PathLike)):
         fp.write(buffer.getvalue())
         return
@@ -322,7 +332,7 @@ def plot_points(points: Tensor, path: str | os.PathLike[str], real: Tensor | Non
     Raises
     ------
     ValueError
-        If the points are not of shape (N, 2).
+        If the points are not of shape (N, 2), or not finite.
     WriteError
         If the file cannot be written; nothing half-written is left.
     """
@@ -330,8 +340,10 @@ def plot_points(points: Tensor, path: str | os.PathLike[str], real: Tensor | Non
 
     real = points if real is None else real
     for name, some in (("points", points), ("real", real)):
-        if some.ndim != 2 or some.shape[1] != 2:
-            raise ValueError(f"plot_points: {name} must be (N, 2), not {some.shape}")
+        if given("plot_points", some, name).ndim != 2 or some.shape[1] != 2 or len(some) == 0:
+            raise ValueError(f"plot_points: {name} must be (N, 2) and not empty, not {some.shape}")
+        if not some.isfinite().all():
+            raise ValueError(f"plot_points: {name} hold NaN or infinity; has the training diverged?")
     figure = Figure(figsize=(5, 5), dpi=120, layout="constrained")
     axes = figure.add_subplot(aspect="equal")
     background, front = real.cpu().numpy(), points.cpu().numpy()
@@ -353,15 +365,20 @@ def _save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
         file.write(buffer.getvalue())
 
 
-def _read_curves(log: Log) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _read_curves(log: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return (steps, values) of every curve in a log; values that are no finite numbers are left out."""
     if isinstance(log, (str, os.PathLike)):
         log = _read_jsonl(Path(log))
     if isinstance(log, Mapping):
+        flat = [name for name, values in log.items() if not hasattr(values, "__len__")]
+        if flat:
+            raise TypeError(f"plot_curves: each curve of a dict must be a list of numbers, but {flat[0]!r} is none")
         longest = max((len(values) for values in log.values()), default=0)
         steps = log.get("step", range(longest))
         points = [(key, step, value) for key in log for step, value in zip(steps, log[key])]
     else:
+        if not isinstance(log, Sequence) or not all(isinstance(record, Mapping) for record in log):
+            raise TypeError(f"plot_curves: a log is a path, a list of dicts or a dict of lists, not {log!r:.60}")
         points = [(key, record.get("step", i), value) for i, record in enumerate(log) for key, value in record.items()]
     curves: dict[str, list[tuple[float, float]]] = {}
     for key, step, value in points:

@@ -3,6 +3,7 @@
 Each line is a mistake that was once answered by NumPy's or Python's own words, or by a silent wrong result.
 """
 
+import io
 import re
 
 import numpy as np
@@ -10,10 +11,21 @@ import pytest
 
 import minigen
 import minigen.nn.functional as F
-from minigen import nn, optim
-from minigen.autograd import jacobian
+from minigen import metrics, nn, optim, plot, training
+from minigen.autograd import checkpoint_sequential, jacobian
 from minigen.backend import OutOfMemoryError
-from minigen.data import DataLoader, Subset, TensorDataset, Toy2D, default_collate, load, random_split, transforms
+from minigen.data import (
+    DataLoader,
+    Subset,
+    TensorDataset,
+    Toy2D,
+    default_collate,
+    load,
+    random_split,
+    read_idx,
+    transforms,
+    unpack,
+)
 from minigen.models import find_system
 
 X = minigen.ones(4, 3)
@@ -156,6 +168,9 @@ MISUSES = [
         TypeError,
         "register_parametrization: tensor_name must be a name such as 'weight', not ['weight']",
     ),
+    (lambda: nn.utils.remove_spectral_norm(X), TypeError, "remove_spectral_norm: module must be an nn.Module"),
+    (lambda: nn.utils.remove_weight_norm(None), TypeError, "remove_weight_norm: module must be an nn.Module"),
+    (lambda: checkpoint_sequential(3, 1, X), TypeError, "checkpoint_sequential: functions must be a list of them"),
     # optimisers and derivatives
     (lambda: sgd().step(X), TypeError, "step: closure must be a function"),
     (
@@ -170,6 +185,10 @@ MISUSES = [
     ),
     (lambda: jacobian(X, X), TypeError, "jacobian: func must be a function"),
     # data
+    (lambda: random_split(3, [1.0]), TypeError, "random_split: a data set that knows its length is wanted, not int"),
+    (lambda: read_idx(None), TypeError, "read_idx: path must be a path, not None"),
+    (lambda: unpack(3, "."), TypeError, "unpack: archive must be a path, not 3"),
+    (lambda: MNIST(3), TypeError, "MNIST: root must be a path, not 3"),
     (lambda: Subset([1, 2, 3], 1), TypeError, "Subset: indices must be a list of integers, not 1"),
     (lambda: Subset([1, 2, 3], [0.5]), TypeError, "Subset: each of indices must be an integer, not 0.5"),
     (lambda: Subset([1, 2, 3], [0, 1])[2], IndexError, "Subset: index 2 lies outside a subset of 2 samples"),
@@ -188,6 +207,26 @@ MISUSES = [
     (lambda: transforms.RandomHorizontalFlip(None), ValueError, "RandomHorizontalFlip: p must be a number from 0 to 1"),
     (lambda: transforms.Compose(transforms.ToTensor()), TypeError, "Compose: a list of transforms is wanted"),
     (lambda: transforms.Compose([None]), TypeError, "Compose: every transform must be a function, not None"),
+    # runs and pictures
+    (lambda: training.load_system(None), TypeError, "load_system: path must be a path, not None"),
+    (lambda: training.read_config(1), TypeError, "read_config: folder must be a path, not 1"),
+    (lambda: training.read_log(None), TypeError, "read_log: path must be a path, not None"),
+    (lambda: training.read_checkpoint(b""), TypeError, "read_checkpoint: path must be a path, not b''"),
+    (lambda: training.newest_checkpoint(None), TypeError, "checkpoints_in: folder must be a path, not None"),
+    (lambda: plot.filter_grid(np.ones((4, 3, 3, 3))), TypeError, "filter_grid: weight must be a Tensor, not NumPy's"),
+    (lambda: plot.plot_points([1.0], "a.png"), TypeError, "plot_points: points must be a Tensor, not list"),
+    (lambda: plot.plot_points(X[:0, :2], "a.png"), ValueError, "points must be (N, 2) and not empty, not (0, 2)"),
+    (lambda: plot.plot_points(X[:, :2] / 0, "a.png"), ValueError, "plot_points: points hold NaN or infinity"),
+    (lambda: plot.plot_curves(3, "a.png"), TypeError, "plot_curves: a log is a path, a list of dicts"),
+    (lambda: plot.plot_curves([1], "a.png"), TypeError, "a list of dicts or a dict of lists, not [1]"),
+    (lambda: plot.plot_curves({"loss": 1.0}, "a.png"), TypeError, "plot_curves: each curve of a dict must be a list"),
+    (lambda: plot.save_gif("frames", "a.gif"), TypeError, "save_gif: frames must be a list of pictures, not str"),
+    (lambda: plot.save_gif(3, "a.gif"), TypeError, "save_gif: frames must be a list of pictures, not int"),
+    (lambda: plot.save_image(X, None), TypeError, "save_image: fp must be a path or an open file, not NoneType"),
+    (lambda: plot.save_image(X, io.BytesIO()), ValueError, "save_image: an open file has no ending that names a"),
+    (lambda: plot.save_image(X, io.BytesIO(), "xyz"), ValueError, "save_image: Pillow saves no RGB picture as 'xyz'"),
+    (lambda: metrics.nearest_distances(X, 3), ValueError, "nearest_distances: reference must be (M, D), not ()"),
+    (lambda: metrics.to_grey28(0.5), ValueError, "to_grey28: images must be (N, 1, H, W) or (N, 3, H, W), not ()"),
 ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -161,6 +161,8 @@ def checkpoint_sequential(
     >>> checkpoint_sequential(net, 2, minigen.ones(3, 4)).shape
     (3, 1)
     """
+    if not isinstance(functions, Iterable):
+        raise TypeError(f"checkpoint_sequential: functions must be a list of them, not {type(functions).__name__}")
     steps = list(functions)
     if not isinstance(segments, int) or not 1 <= segments <= len(steps):
         raise ValueError(f"checkpoint_sequential: segments must be from 1 to {len(steps)}, not {segments!r}")

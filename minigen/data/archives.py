@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from minigen.data.files import WriteError, shown, umask
+from minigen.data.files import WriteError, as_path, shown, umask
 from minigen.data.pictures import why
 
 MAX_FILES = 1_000_000
@@ -81,7 +81,7 @@ def unpack(
     >>> (place / "notes" / "a" / "notes.txt").read_text()
     'some words'
     """
-    archive, folder = Path(archive), Path(folder)
+    archive, folder = as_path("unpack", "archive", archive), as_path("unpack", "folder", folder)
     with _opened(archive) as file, _new_folder(folder) as place, _own_errors(archive):
         length = file.seek(0, os.SEEK_END)
         file.seek(0)

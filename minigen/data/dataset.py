@@ -145,8 +145,8 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Genera
 
     Raises
     ------
-    ValueError
-        If the lengths do not add up.
+    TypeError, ValueError
+        If the data set has no length, or those wanted do not add up.
 
     Examples
     --------
@@ -154,6 +154,8 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Genera
     >>> len(train), len(valid)
     (8, 2)
     """
+    if not hasattr(dataset, "__len__"):
+        raise TypeError(f"random_split: a data set that knows its length is wanted, not {type(dataset).__name__}")
     total = len(dataset)
     if not isinstance(lengths, Sequence) or not all(isinstance(part, Real) for part in lengths):
         raise TypeError(f"random_split: lengths must be a list of numbers, not {lengths!r}")

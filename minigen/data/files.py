@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 A_DAY = 86_400  # seconds
 
@@ -52,6 +52,19 @@ def cache_folder(*parts: str) -> Path:
     return home.joinpath("minigen", *parts)
 
 
+def as_path(owner: str, name: str, value: Any) -> Path:
+    """Return a text or path as a path.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{owner}: {name} must be a path, not {value!r:.60}")
+    return Path(value)
+
+
 def data_folders(owner: str, root: str | os.PathLike[str] | None, name: str) -> list[Path]:
     """Return the folders to look for a data set in, the first of them first.
 
@@ -71,9 +84,8 @@ def data_folders(owner: str, root: str | os.PathLike[str] | None, name: str) -> 
         If ``root`` is no path.
     """
     if root is not None:
-        if not isinstance(root, (str, os.PathLike)):
-            raise TypeError(f"{owner}: root must be the path of a folder, not {root!r}")
-        return [Path(root), Path(root) / name]
+        folder = as_path(owner, "root", root)
+        return [folder, folder / name]
     shared = os.environ.get("MINIGEN_DATA")
     return [*([Path(shared) / name] if shared else []), cache_folder(name)]
 
@@ -131,7 +143,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO]
     >>> path.read_text()
     'whole or not at all'
     """
-    target = Path(path)
+    target = as_path("atomic_write", "path", path)
     temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

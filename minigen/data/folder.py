@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigen.data.dataset import Dataset
-from minigen.data.files import shown
+from minigen.data.files import as_path, shown
 from minigen.data.find import Listing, find_pictures, said
 from minigen.data.images import ImageSet, check_value_range
 from minigen.data.pictures import PictureError
@@ -61,8 +61,7 @@ class PictureFolder(Dataset):
     ) -> Prepared:
         """Find the pictures, look at each of them, and leave out or refuse those that cannot be read."""
         owner = type(self).__name__
-        if not isinstance(root, (str, os.PathLike)):
-            raise TypeError(f"{owner}: root must be the path of a folder, not {root!r}")
+        root = as_path(owner, "root", root)
         if channels not in (1, 3):
             raise ValueError(f"{owner}: channels is {channels!r}; it must be 1 (grey) or 3 (colour)")
         if on_bad_image not in ON_BAD_IMAGE:

@@ -20,6 +20,8 @@ from typing import IO
 
 import numpy as np
 
+from minigen.data.files import as_path
+
 _TYPES: dict[int, np.dtype] = {
     0x08: np.dtype(np.uint8),
     0x09: np.dtype(np.int8),
@@ -62,7 +64,7 @@ def read_idx(path: str | os.PathLike[str], ndim: int | None = None, max_bytes: i
     OSError
         If it cannot be opened.
     """
-    path = Path(path)
+    path = as_path("read_idx", "path", path)
     with open(path, "rb") as raw:
         zipped = raw.read(2) == _GZIP_MAGIC
         raw.seek(0)

@@ -210,9 +210,10 @@ def to_grey28(images: Any) -> np.ndarray:
     >>> to_grey28(np.ones((2, 3, 32, 32))).shape
     (2, 1, 28, 28)
     """
-    array = _check_range("to_grey28", as_array("to_grey28", "images", images))
+    array = as_array("to_grey28", "images", images)
     if array.ndim != 4 or array.shape[1] not in (1, 3):
         raise ValueError(f"to_grey28: images must be (N, 1, H, W) or (N, 3, H, W), not {array.shape}")
+    array = _check_range("to_grey28", array)
     if array.shape[1] == 3:
         array = np.tensordot(array, LUMA, axes=(1, 0))[:, None]  # (N, 3, H, W) -> (N, 1, H, W)
     mode = "area" if min(array.shape[2:]) >= SIZE else "bilinear"

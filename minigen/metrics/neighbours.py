@@ -191,6 +191,8 @@ def nearest_distances(queries: Any, reference: Any) -> np.ndarray:
     array([1., 1.])
     """
     known = as_array("nearest_distances", "reference", reference)
+    if known.ndim != 2:
+        raise ValueError(f"nearest_distances: reference must be (M, D), not {known.shape}")
     parts = [known[i : i + REFERENCE_ROWS] for i in range(0, max(1, len(known)), REFERENCE_ROWS)]
     return np.min([nearest_neighbours(queries, part)[0][:, 0] for part in parts], axis=0)
 

@@ -27,7 +27,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from minigen.data.files import atomic_write
+from minigen.data.files import as_path, atomic_write
 from minigen.training.environment import machine_memory
 
 FORMAT = 2
@@ -67,7 +67,7 @@ def write_checkpoint(path: str | Path, arrays: dict[str, np.ndarray], record: di
     arrays = {name: storable(name, array) for name, array in arrays.items()}
     record = {"format": FORMAT, **record}
     record["sha256"] = fingerprint(arrays, record)
-    path = Path(path)
+    path = as_path("write_checkpoint", "path", path)
     with atomic_write(path) as file:
         file.write(save(arrays, metadata={RECORD: json.dumps(record, sort_keys=True)}))
     sync_folder(path.parent)
@@ -92,7 +92,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
     CheckpointError
         If the file is missing, cut off, changed, no checkpoint of minigen, or made by a later minigen.
     """
-    path = Path(path)
+    path = as_path("read_checkpoint", "path", path)
     if not path.exists():
         raise CheckpointError(f"{path}: there is no such checkpoint")
     if not path.is_file():
@@ -173,7 +173,11 @@ def best_path(folder: str | Path) -> Path:
 
 def checkpoints_in(folder: str | Path) -> list[Path]:
     """Return the checkpoints in ``folder``, the one with the fewest steps first."""
-    found = [p for p in Path(folder).glob("step-*.safetensors") if re.fullmatch(r"step-\d{1,18}", p.stem)]
+    found = [
+        p
+        for p in as_path("checkpoints_in", "folder", folder).glob("step-*.safetensors")
+        if re.fullmatch(r"step-\d{1,18}", p.stem)
+    ]
     return sorted(found, key=lambda p: (int(p.stem.removeprefix("step-")), p.name))
 
 

@@ -19,6 +19,7 @@ import minigen
 from minigen import data
 from minigen.backend import find_device
 from minigen.data import DataLoader, PictureFolder, RandomPieces, WholePictures, atomic_write
+from minigen.data.files import as_path
 from minigen.data.folder import FOLDER_SIZE, ON_BAD_IMAGE
 from minigen.models import System, find_system
 from minigen.models.arguments import check_shape, check_type, short
@@ -285,7 +286,7 @@ def write_config(folder: str | Path, config: Config) -> None:
         if place is not None and place not in data.NAMES:
             config = dataclasses.replace(config, **{name: os.path.abspath(place)})  # resuming may start elsewhere
     values = {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
-    with atomic_write(Path(folder) / CONFIG_FILE, "w") as file:
+    with atomic_write(as_path("write_config", "folder", folder) / CONFIG_FILE, "w") as file:
         file.write(f"# What `minigen train` was asked for; made by minigen {minigen.__version__}.\n")
         file.write(tomli_w.dumps(values))
 
@@ -300,7 +301,7 @@ def read_config(folder: str | Path) -> Config:
     ValueError
         If the file is no configuration of minigen's.
     """
-    path = Path(folder)
+    path = as_path("read_config", "folder", folder)
     path = path / CONFIG_FILE if path.is_dir() or path.suffix != ".toml" else path
     if not path.is_file():
         what = "there is no such file" if path == Path(folder) else f"there is no run in this folder (no {CONFIG_FILE})"

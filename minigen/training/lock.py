@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from minigen.data.files import WriteError
+from minigen.data.files import WriteError, as_path
 
 if sys.platform == "win32":
     import msvcrt
@@ -65,7 +65,7 @@ class RunLock:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.path = Path(folder) / LOCK_FILE
+        self.path = as_path("RunLock", "folder", folder) / LOCK_FILE
         self.depth, self.descriptor, self.notice = 0, -1, ""
 
     def __enter__(self) -> RunLock:

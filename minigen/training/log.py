@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from minigen.data.files import WriteError, atomic_write
+from minigen.data.files import WriteError, as_path, atomic_write
 
 MOST_BYTES = 2**30  # of a log: some million steps
 
@@ -38,7 +38,7 @@ class Log:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = as_path("Log", "path", path)
 
     def write(self, record: dict[str, Any]) -> None:
         """Append one record; when this returns, a reader of the file sees it.
@@ -87,10 +87,11 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     ValueError
         If a line before the last is no JSON object with a step and plain values; the message gives its number.
     """
-    size = Path(path).stat().st_size
-    if not Path(path).is_file() or size > MOST_BYTES:
+    path = as_path("read_log", "path", path)
+    size = path.stat().st_size
+    if not path.is_file() or size > MOST_BYTES:
         raise ValueError(f"{path}: this is no log of a run: {size} bytes, or no file at all")
-    lines = Path(path).read_bytes().split(b"\n")
+    lines = path.read_bytes().split(b"\n")
     lines.pop()  # what follows the last end of a line: nothing, or a line that was cut off
     return [_record(f"{path}: line {number}", line) for number, line in enumerate(lines, start=1)]
 

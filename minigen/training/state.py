@@ -15,6 +15,7 @@ import numpy as np
 
 import minigen
 from minigen import Tensor
+from minigen.data.files import as_path
 from minigen.models import System, find_system
 from minigen.models.arguments import short
 from minigen.modes import allowing
@@ -81,7 +82,8 @@ def load_system(path: str | Path, device: str = "cpu", kind: type[System] | None
     CheckpointError
         If there is no checkpoint, it is damaged, or its system is neither ``kind`` nor one of minigen's.
     """
-    given, path, older = Path(path), Path(path), []
+    path = given = as_path("load_system", "path", path)
+    older: list[Path] = []
     if given.is_dir():
         folder = given / "checkpoints"
         path, older = newest_checkpoint(folder), checkpoints_in(folder)[:-1]

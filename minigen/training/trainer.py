@@ -30,6 +30,7 @@ from typing import Any, NoReturn
 import minigen
 from minigen import plot
 from minigen.data import DataLoader
+from minigen.data.files import as_path
 from minigen.models.system import System, random_state_of
 from minigen.training.checkpoint import (
     KEEP,
@@ -126,7 +127,7 @@ class Trainer:
         if keep < 1:
             raise ValueError(f"Trainer: keep must be at least 1, not {keep}")
         self.system, self.loader, self.test_loader = system, loader, test_loader
-        self.folder = Path(folder)
+        self.folder = as_path("Trainer", "folder", folder)
         self.log = Log(self.folder / "log.jsonl")
         self.log_every, self.sample_every, self.checkpoint_every = log_every, sample_every, checkpoint_every
         self.evaluate_every, self.samples, self.quiet = evaluate_every, samples, quiet

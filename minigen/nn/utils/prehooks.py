@@ -49,6 +49,8 @@ class _Normalisation:
     @classmethod
     def stop(cls, module: Module, name: str, inputs: list[str]) -> Any:
         """Make the computed tensor a parameter again, and forget what it was computed from."""
+        if not isinstance(module, Module):
+            raise TypeError(f"remove_{cls.owner}: module must be an nn.Module, not a {type(module).__name__}")
         self = module._computed.get(name) if isinstance(name, str) else None
         if not isinstance(self, cls):
             raise ValueError(f"remove_{cls.owner}: {type(module).__name__}.{name} has no {cls.owner}")
