@@ -15,6 +15,7 @@ from minigen import metrics, nn, optim, plot, training
 from minigen.autograd import checkpoint_sequential, jacobian
 from minigen.backend import OutOfMemoryError
 from minigen.data import (
+    MNIST,
     DataLoader,
     Subset,
     TensorDataset,
@@ -186,9 +187,9 @@ MISUSES = [
     (lambda: jacobian(X, X), TypeError, "jacobian: func must be a function"),
     # data
     (lambda: random_split(3, [1.0]), TypeError, "random_split: a data set that knows its length is wanted, not int"),
-    (lambda: read_idx(None), TypeError, "read_idx: path must be a path, not None"),
-    (lambda: unpack(3, "."), TypeError, "unpack: archive must be a path, not 3"),
-    (lambda: MNIST(3), TypeError, "MNIST: root must be a path, not 3"),
+    (lambda: read_idx(None), TypeError, "read_idx: path must be the path of a file, not None"),
+    (lambda: unpack(3, "."), TypeError, "unpack: archive must be the path of a file, not 3"),
+    (lambda: MNIST(3), TypeError, "MNIST: root must be the path of a folder, not 3"),
     (lambda: Subset([1, 2, 3], 1), TypeError, "Subset: indices must be a list of integers, not 1"),
     (lambda: Subset([1, 2, 3], [0.5]), TypeError, "Subset: each of indices must be an integer, not 0.5"),
     (lambda: Subset([1, 2, 3], [0, 1])[2], IndexError, "Subset: index 2 lies outside a subset of 2 samples"),
@@ -208,11 +209,15 @@ MISUSES = [
     (lambda: transforms.Compose(transforms.ToTensor()), TypeError, "Compose: a list of transforms is wanted"),
     (lambda: transforms.Compose([None]), TypeError, "Compose: every transform must be a function, not None"),
     # runs and pictures
-    (lambda: training.load_system(None), TypeError, "load_system: path must be a path, not None"),
-    (lambda: training.read_config(1), TypeError, "read_config: folder must be a path, not 1"),
-    (lambda: training.read_log(None), TypeError, "read_log: path must be a path, not None"),
-    (lambda: training.read_checkpoint(b""), TypeError, "read_checkpoint: path must be a path, not b''"),
-    (lambda: training.newest_checkpoint(None), TypeError, "checkpoints_in: folder must be a path, not None"),
+    (lambda: training.load_system(None), TypeError, "load_system: path must be the path of a file, not None"),
+    (lambda: training.read_config(1), TypeError, "read_config: folder must be the path of a folder, not 1"),
+    (lambda: training.read_log(None), TypeError, "read_log: path must be the path of a file, not None"),
+    (lambda: training.read_checkpoint(b""), TypeError, "read_checkpoint: path must be the path of a file, not b''"),
+    (
+        lambda: training.newest_checkpoint(None),
+        TypeError,
+        "checkpoints_in: folder must be the path of a folder",
+    ),
     (lambda: plot.filter_grid(np.ones((4, 3, 3, 3))), TypeError, "filter_grid: weight must be a Tensor, not NumPy's"),
     (lambda: plot.plot_points([1.0], "a.png"), TypeError, "plot_points: points must be a Tensor, not list"),
     (lambda: plot.plot_points(X[:0, :2], "a.png"), ValueError, "points must be (N, 2) and not empty, not (0, 2)"),

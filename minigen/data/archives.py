@@ -81,7 +81,7 @@ def unpack(
     >>> (place / "notes" / "a" / "notes.txt").read_text()
     'some words'
     """
-    archive, folder = as_path("unpack", "archive", archive), as_path("unpack", "folder", folder)
+    archive, folder = as_path("unpack", "archive", archive), as_path("unpack", "folder", folder, "folder")
     with _opened(archive) as file, _new_folder(folder) as place, _own_errors(archive):
         length = file.seek(0, os.SEEK_END)
         file.seek(0)

@@ -52,8 +52,8 @@ def cache_folder(*parts: str) -> Path:
     return home.joinpath("minigen", *parts)
 
 
-def as_path(owner: str, name: str, value: Any) -> Path:
-    """Return a text or path as a path.
+def as_path(owner: str, name: str, value: Any, what: str = "file") -> Path:
+    """Return a text or path as a path; ``what`` it should be the path of is told otherwise.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def as_path(owner: str, name: str, value: Any) -> Path:
         If it is neither.
     """
     if not isinstance(value, (str, os.PathLike)):
-        raise TypeError(f"{owner}: {name} must be a path, not {value!r:.60}")
+        raise TypeError(f"{owner}: {name} must be the path of a {what}, not {value!r:.60}")
     return Path(value)
 
 
@@ -84,7 +84,7 @@ def data_folders(owner: str, root: str | os.PathLike[str] | None, name: str) -> 
         If ``root`` is no path.
     """
     if root is not None:
-        folder = as_path(owner, "root", root)
+        folder = as_path(owner, "root", root, "folder")
         return [folder, folder / name]
     shared = os.environ.get("MINIGEN_DATA")
     return [*([Path(shared) / name] if shared else []), cache_folder(name)]

@@ -61,7 +61,7 @@ class PictureFolder(Dataset):
     ) -> Prepared:
         """Find the pictures, look at each of them, and leave out or refuse those that cannot be read."""
         owner = type(self).__name__
-        root = as_path(owner, "root", root)
+        root = as_path(owner, "root", root, "folder")
         if channels not in (1, 3):
             raise ValueError(f"{owner}: channels is {channels!r}; it must be 1 (grey) or 3 (colour)")
         if on_bad_image not in ON_BAD_IMAGE:

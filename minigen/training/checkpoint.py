@@ -175,7 +175,7 @@ def checkpoints_in(folder: str | Path) -> list[Path]:
     """Return the checkpoints in ``folder``, the one with the fewest steps first."""
     found = [
         p
-        for p in as_path("checkpoints_in", "folder", folder).glob("step-*.safetensors")
+        for p in as_path("checkpoints_in", "folder", folder, "folder").glob("step-*.safetensors")
         if re.fullmatch(r"step-\d{1,18}", p.stem)
     ]
     return sorted(found, key=lambda p: (int(p.stem.removeprefix("step-")), p.name))

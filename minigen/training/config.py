@@ -286,7 +286,7 @@ def write_config(folder: str | Path, config: Config) -> None:
         if place is not None and place not in data.NAMES:
             config = dataclasses.replace(config, **{name: os.path.abspath(place)})  # resuming may start elsewhere
     values = {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
-    with atomic_write(as_path("write_config", "folder", folder) / CONFIG_FILE, "w") as file:
+    with atomic_write(as_path("write_config", "folder", folder, "folder") / CONFIG_FILE, "w") as file:
         file.write(f"# What `minigen train` was asked for; made by minigen {minigen.__version__}.\n")
         file.write(tomli_w.dumps(values))
 
@@ -301,7 +301,7 @@ def read_config(folder: str | Path) -> Config:
     ValueError
         If the file is no configuration of minigen's.
     """
-    path = as_path("read_config", "folder", folder)
+    path = as_path("read_config", "folder", folder, "folder")
     path = path / CONFIG_FILE if path.is_dir() or path.suffix != ".toml" else path
     if not path.is_file():
         what = "there is no such file" if path == Path(folder) else f"there is no run in this folder (no {CONFIG_FILE})"

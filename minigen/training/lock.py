@@ -65,7 +65,7 @@ class RunLock:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.path = as_path("RunLock", "folder", folder) / LOCK_FILE
+        self.path = as_path("RunLock", "folder", folder, "folder") / LOCK_FILE
         self.depth, self.descriptor, self.notice = 0, -1, ""
 
     def __enter__(self) -> RunLock:

@@ -127,7 +127,7 @@ class Trainer:
         if keep < 1:
             raise ValueError(f"Trainer: keep must be at least 1, not {keep}")
         self.system, self.loader, self.test_loader = system, loader, test_loader
-        self.folder = as_path("Trainer", "folder", folder)
+        self.folder = as_path("Trainer", "folder", folder, "folder")
         self.log = Log(self.folder / "log.jsonl")
         self.log_every, self.sample_every, self.checkpoint_every = log_every, sample_every, checkpoint_every
         self.evaluate_every, self.samples, self.quiet = evaluate_every, samples, quiet
