@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from typing import TYPE_CHECKING, Any
 
 import minigen
@@ -29,7 +30,8 @@ def check_shape(system: type[System], shape: Any) -> None:
         Naming what the system wants.
     """
     sizes = ", ".join(map(str, system.image_sizes))
-    if not (isinstance(shape, (tuple, list)) and len(shape) in (1, 3) and all(type(size) is int for size in shape)):
+    whole = isinstance(shape, (tuple, list)) and all(isinstance(length, numbers.Integral) for length in shape)
+    if not whole or len(shape) not in (1, 3):
         raise ValueError(f"{system.name}: shape must be (C, H, W), or (2,) for points, not {short(shape)}")
     if len(shape) == 1:
         if not system.takes_points:
@@ -87,7 +89,7 @@ def short(value: Any) -> str:
         return "a number of more than 64 bits"
     if isinstance(value, (list, dict)) and not (len(value) <= 4 and all(isinstance(one, int) for one in value)):
         return f"a {type(value).__name__} of {len(value)}"  # it may be deep
-    text = repr(value[:100] if isinstance(value, str) else value)[:100]
+    text = repr(value[:100] if isinstance(value, str) else value)[:100].replace("\n", " ")  # arrays have lines
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -109,7 +109,7 @@ class System(nn.Module):
     def __init__(self, options: Any = None, *, shape: Shape = (1, 28, 28), classes: int = 10) -> None:
         super().__init__()
         check_shape(type(self), shape)
-        self.shape, self.classes = tuple(shape), check_integer(self.name, "classes", classes)
+        self.shape, self.classes = tuple(map(int, shape)), check_integer(self.name, "classes", classes)
         self.options = options if options is not None else self.Options()
         if not isinstance(self.options, self.Options):
             raise TypeError(f"{self.name}: options must be made by {type(self).__name__}.Options, not {short(options)}")
