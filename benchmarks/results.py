@@ -31,7 +31,7 @@ import numpy as np
 import minigen
 from benchmarks import results_page
 from benchmarks.ledger import PICTURES, ROWS, Row
-from minigen.data.files import atomic_write
+from minigen.files import atomic_write
 from minigen.training import read_log
 
 ROOT = Path(__file__).parents[1]

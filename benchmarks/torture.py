@@ -77,10 +77,8 @@ net.load_state_dict({{name.removeprefix("system."): a for name, a in arrays.item
 and back, with what PyTorch has saved by `safetensors.torch.save_file(net.state_dict(), "theirs.safetensors")`:
 
 ```text
-from safetensors.numpy import load_file
-
 system = minigen.training.load_system("runs/vae")
-system.load_state_dict(load_file("theirs.safetensors"))
+system.load_state_dict(minigen.load("theirs.safetensors"))
 ```
 
 `tests/test_checkpoint_exchange.py` does both with every system, in float64 (outputs equal to 1e-9 of their largest) and

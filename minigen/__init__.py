@@ -30,6 +30,7 @@ from minigen.namespace.reductions import *  # noqa: F403
 from minigen.namespace.shapes import *  # noqa: F403
 from minigen.oldnames import *  # noqa: F403
 from minigen.parallel import get_num_threads, set_num_threads
+from minigen.saving import load, save
 from minigen.tensor import Tensor, result_type
 
 bool, half, float, double, int, long = (

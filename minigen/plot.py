@@ -20,8 +20,8 @@ from typing import IO, Any
 import numpy as np
 
 from minigen.creation import from_numpy
-from minigen.data.files import atomic_write
 from minigen.drawing import graph as graph
+from minigen.files import atomic_write
 from minigen.operands import given
 from minigen.tensor import Tensor
 

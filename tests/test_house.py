@@ -26,9 +26,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # Lowest first: a file imports from its own floor and those below. "minigen" is the package's __init__.py.
 FLOORS = """
-    cuda_setup backend dtypes arguments parallel kernels modes engine operands ops tensor creation oldnames namespace
-    linalg functional.windows functional autograd cuda nn optim summary minigen data metrics drawing plot models
-    training checks course cli __main__
+    cuda_setup files backend dtypes arguments parallel kernels modes engine operands ops tensor creation oldnames
+    namespace linalg functional.windows functional autograd cuda nn optim saving summary minigen data metrics
+    drawing plot models training checks course cli __main__
 """.split()
 # A function may import these itself, so that nobody waits for what is not used.
 HEAVY = {

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import minigen
+from minigen import saving
 from minigen.data import DataLoader, TensorDataset
 from minigen.models import DCGAN, VAE, vae
 from minigen.models.dcgan import Options as DCGANOptions
@@ -78,7 +79,7 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("dtype", checkpoint.STORED)
+@pytest.mark.parametrize("dtype", saving.STORED)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_of_every_dtype_comes_back_equal(tmp_path, layout, dtype):
     array = LAYOUTS[layout]((np.arange(24).reshape(2, 4, 3) % 7 - 3 * (dtype[0] != "u")).astype(dtype))

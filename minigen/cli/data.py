@@ -15,11 +15,11 @@ from minigen.cli.output import add_json, report
 from minigen.cli.parser import Parser, add_offline, positive_integer
 from minigen.data import ImageFolder, Toy2D
 from minigen.data.download import is_offline
-from minigen.data.files import cache_folder, shown
 from minigen.data.find import is_inside
 from minigen.data.folder import FOLDER_SIZE, ON_BAD_IMAGE
 from minigen.data.preview import chosen, described, draw_preview, facts
 from minigen.data.registry import FROM_FILES
+from minigen.files import cache_folder, shown
 
 DESCRIPTION = "See which data sets are on this machine, fetch them, unpack archives, and look at your own pictures."
 EXAMPLES = """\

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigen.data.files import atomic_write
+from minigen.files import atomic_write
 
 __all__ = ["Picture", "curves", "images"]
 

@@ -18,7 +18,7 @@ from typing import Any
 from minigen.course.catalogue import chapter_of
 from minigen.course.examine import Report
 from minigen.course.grading import Result
-from minigen.data.files import atomic_write
+from minigen.files import atomic_write
 
 __all__ = ["as_csv", "as_gradescope", "as_html", "as_prairielearn", "write_results"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from minigen.course.copies import blank, text_of, with_constants, with_owner
 from minigen.course.exercise import Chapter
-from minigen.data.files import atomic_write
+from minigen.files import atomic_write
 
 __all__ = ["copy_for", "has_jupytext", "notebook", "write_copies"]
 

@@ -10,7 +10,6 @@ from minigen.data.cifar10 import CIFAR10, CifarError
 from minigen.data.collate import default_collate
 from minigen.data.dataset import Dataset, Subset, TensorDataset, random_split
 from minigen.data.download import DownloadError
-from minigen.data.files import WriteError, atomic_write, cache_folder
 from minigen.data.folder import ImageFolder, PictureFolder, PictureWarning
 from minigen.data.glyphs import Glyphs
 from minigen.data.idx import IdxError, read_idx
@@ -23,6 +22,7 @@ from minigen.data.registry import NAMES, load
 from minigen.data.sampling import sample_generator
 from minigen.data.shapes import Shapes
 from minigen.data.toy2d import Toy2D
+from minigen.files import WriteError, atomic_write, cache_folder
 
 __all__ = [
     "CIFAR10",

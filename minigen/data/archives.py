@@ -23,8 +23,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from minigen.data.files import WriteError, as_path, shown, umask
 from minigen.data.pictures import why
+from minigen.files import WriteError, as_path, shown, umask
 
 MAX_FILES = 1_000_000
 MAX_BYTES = 2**36  # 64 GiB in all

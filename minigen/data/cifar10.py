@@ -27,8 +27,8 @@ import numpy as np
 
 from minigen.data.archives import ArchiveError, unpack
 from minigen.data.download import download_file
-from minigen.data.files import data_folders
 from minigen.data.images import ImageSet
+from minigen.files import data_folders
 
 EDGE = 32  # pixels
 RECORD = 1 + 3 * EDGE * EDGE  # bytes: a label, then the planes red, green, blue

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from minigen.data.files import WriteError, remove_stale, shown, umask
+from minigen.files import WriteError, remove_stale, shown, umask
 
 ROUNDS = 3  # times that each mirror is asked, but for one that said no for good
 WAITS = (1.0, 4.0)  # seconds before the second and the third time

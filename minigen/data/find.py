@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigen.data.files import shown
 from minigen.data.pictures import EXTENSIONS, why
+from minigen.files import shown
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from minigen.data.dataset import Dataset
-from minigen.data.files import as_path, shown
 from minigen.data.find import Listing, find_pictures, said
 from minigen.data.images import ImageSet, check_value_range
 from minigen.data.pictures import PictureError
 from minigen.data.prepared import Prepared, prepare
+from minigen.files import as_path, shown
 from minigen.tensor import Tensor
 
 FOLDER_SIZE = 64  # pixels, where nobody asks for another size

@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from minigen.data.files import WriteError, atomic_write, cache_folder
 from minigen.data.images import ImageSet
+from minigen.files import WriteError, atomic_write, cache_folder
 
 VERSION = 1  # of the drawing: raise it when a change alters a byte, so that old caches are left aside
 

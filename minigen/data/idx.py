@@ -20,7 +20,7 @@ from typing import IO
 
 import numpy as np
 
-from minigen.data.files import as_path
+from minigen.files import as_path
 
 _TYPES: dict[int, np.dtype] = {
     0x08: np.dtype(np.uint8),

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from minigen.data.download import download_file
-from minigen.data.files import data_folders, sha256_of
 from minigen.data.idx import IdxError, read_idx
 from minigen.data.images import ImageSet
+from minigen.files import data_folders, sha256_of
 
 EDGE = 28  # pixels
 MAX_BYTES = 2**26  # of an array: the largest that was published has 47,040,000

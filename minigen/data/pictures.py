@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigen.data.files import shown
+from minigen.files import shown
 
 EXTENSIONS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".tif", ".tiff", ".webp")
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")  # as Pillow calls them

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from minigen.data.files import WriteError, atomic_write, cache_folder, remove_stale, sha256_of
 from minigen.data.find import Found, state_of
 from minigen.data.pictures import PictureError, bombs_are_errors, read_image, why
 from minigen.data.transforms import CenterCrop, Resize
+from minigen.files import WriteError, atomic_write, cache_folder, remove_stale, sha256_of
 
 FORMAT = 1  # of the file, and of what is done to a picture: another number, and all are decoded anew
 MAGIC = b"minigen1"

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigen.data.files import atomic_write
 from minigen.data.folder import ImageFolder
 from minigen.data.images import ImageSet
 from minigen.data.pictures import FORMATS, read_image
+from minigen.files import atomic_write
 
 BOX = 160  # pixels: edge of the place for one image
 GAP, LINE = 10, 18  # pixels between places; height of a line of text

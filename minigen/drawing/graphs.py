@@ -15,9 +15,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from minigen.data.files import atomic_write
 from minigen.drawing.layered import Item, Layout, lay_out
 from minigen.engine import Function
+from minigen.files import atomic_write
 from minigen.nn.module import Module
 from minigen.tensor import Tensor, float32
 

@@ -27,12 +27,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from minigen.data.files import as_path, atomic_write
+from minigen.files import as_path, atomic_write
+from minigen.saving import storable
 from minigen.training.environment import machine_memory
 
 FORMAT = 2
 KEEP = 2  # checkpoints, unless a run asks for more
-STORED = tuple("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64".split())
 # All in one entry: safetensors writes several entries in an order that changes from run to run.
 RECORD = "minigen"
 
@@ -59,29 +59,18 @@ def write_checkpoint(path: str | Path, arrays: dict[str, np.ndarray], record: di
 
     Raises
     ------
-    minigen.data.files.WriteError
+    minigen.files.WriteError
         If it cannot be written (a full disk, no permission); what was at ``path`` before is still there.
     TypeError
         If an array has a type that such a file cannot hold.
     """
-    arrays = {name: storable(name, array) for name, array in arrays.items()}
+    arrays = {name: storable("write_checkpoint", name, array) for name, array in arrays.items()}
     record = {"format": FORMAT, **record}
     record["sha256"] = fingerprint(arrays, record)
     path = as_path("write_checkpoint", "path", path)
     with atomic_write(path) as file:
         file.write(save(arrays, metadata={RECORD: json.dumps(record, sort_keys=True)}))
     sync_folder(path.parent)
-
-
-def storable(name: str, array: np.ndarray) -> np.ndarray:
-    """Return an array in the order and with the byte order of the file format.
-
-    safetensors stores wrong values for arrays that are not C-contiguous, and says nothing.
-    """
-    array = np.asarray(array, order="C")  # ascontiguousarray would give an array without axes one
-    if array.dtype.name not in STORED:
-        raise TypeError(f"write_checkpoint: {name} is {array.dtype}, but a checkpoint holds {', '.join(STORED)}")
-    return array.astype(array.dtype.newbyteorder("<"), copy=False)
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

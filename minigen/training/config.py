@@ -19,8 +19,8 @@ import minigen
 from minigen import data
 from minigen.backend import find_device
 from minigen.data import DataLoader, PictureFolder, RandomPieces, WholePictures, atomic_write
-from minigen.data.files import as_path
 from minigen.data.folder import FOLDER_SIZE, ON_BAD_IMAGE
+from minigen.files import as_path
 from minigen.models import System, find_system
 from minigen.models.arguments import check_shape, check_type, short
 from minigen.modes import allowing

@@ -17,7 +17,7 @@ import numpy as np
 
 import minigen
 from minigen import cuda_setup
-from minigen.data.files import atomic_write
+from minigen.files import atomic_write
 from minigen.parallel import get_num_threads
 
 ENVIRONMENT_FILE = "environment.json"

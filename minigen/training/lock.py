@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from minigen.data.files import WriteError, as_path
+from minigen.files import WriteError, as_path
 
 if sys.platform == "win32":
     import msvcrt

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from minigen.data.files import WriteError, as_path, atomic_write
+from minigen.files import WriteError, as_path, atomic_write
 
 MOST_BYTES = 2**30  # of a log: some million steps
 

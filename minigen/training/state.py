@@ -15,7 +15,7 @@ import numpy as np
 
 import minigen
 from minigen import Tensor
-from minigen.data.files import as_path
+from minigen.files import as_path
 from minigen.models import System, find_system
 from minigen.models.arguments import short
 from minigen.modes import allowing

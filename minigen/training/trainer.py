@@ -30,7 +30,7 @@ from typing import Any, NoReturn
 import minigen
 from minigen import plot
 from minigen.data import DataLoader
-from minigen.data.files import as_path
+from minigen.files import as_path
 from minigen.models.system import System, random_state_of
 from minigen.training.checkpoint import (
     KEEP,
