@@ -208,7 +208,7 @@ def _unpack(node: Any, tensors: dict[str, Tensor], arrays: dict[str, np.ndarray]
         name, requires_grad = parts
         return tensors[name].requires_grad_(requires_grad)
     if kind == "array":
-        return arrays[parts[0]].copy()  # the file's own bytes cannot be written to
+        return arrays[parts[0]]
     if kind == "dict":
         return {key: _unpack(part, tensors, arrays) for key, part in parts}
     if kind in ("list", "tuple"):

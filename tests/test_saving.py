@@ -106,6 +106,11 @@ def test_one_tensor_in_two_places_is_one_again():
     assert found["second"][0].tolist() == [3, 3]
 
 
+def test_places_of_one_name_are_kept_apart():
+    value = {"a": {"b": minigen.zeros(1)}, "a.b": minigen.ones(1), "": [minigen.full((1,), 2.0)], "0": minigen.ones(2)}
+    assert same(again(value), value)
+
+
 def test_numbers_of_numpy_become_pythons_and_arrays_stay_arrays():
     rng = np.random.default_rng(0)
     array = rng.random((3, 4)).T[:, ::2]  # neither contiguous nor in order
