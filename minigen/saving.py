@@ -110,8 +110,10 @@ def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, wei
     try:
         content = f.read() if hasattr(f, "read") else as_path("load", "f", f).read_bytes()
         arrays, structure = _parse(name, content)
-        tensors = {key: tensor(array).to(device) for key, array in arrays.items()}
-        return tensors if structure is None else _unpack(json.loads(structure), tensors, arrays)
+        unpacker = _Unpacker(arrays, device)
+        if structure is None:
+            return {key: unpacker.tensor(key) for key in arrays}
+        return unpacker.unpack(json.loads(structure))
     except MemoryError:
         raise OutOfMemoryError(f"load: {name} does not fit into memory") from None
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
@@ -199,19 +201,32 @@ def _parse(name: str, content: bytes) -> tuple[dict[str, np.ndarray], str | None
     return arrays, header.get("__metadata__", {}).get(_STRUCTURE)
 
 
-def _unpack(node: Any, tensors: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> Any:
-    """Return what `_Packer.pack` took apart."""
-    if not isinstance(node, list):
-        return node
-    kind, *parts = node
-    if kind == "tensor":
-        name, requires_grad = parts
-        return tensors[name].requires_grad_(requires_grad)
-    if kind == "array":
-        return arrays[parts[0]]
-    if kind == "dict":
-        return {key: _unpack(part, tensors, arrays) for key, part in parts}
-    if kind in ("list", "tuple"):
-        found = [_unpack(part, tensors, arrays) for part in parts]
-        return found if kind == "list" else tuple(found)
-    raise ValueError(f"there is no kind {kind!r}")
+class _Unpacker:
+    """Puts together what `_Packer` took apart."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], device: str) -> None:
+        self.arrays, self.device = arrays, device
+        self.tensors: dict[str, Tensor] = {}
+
+    def tensor(self, name: str) -> Tensor:
+        """Make a tensor of an array, one for all places that name it."""
+        if name not in self.tensors:
+            self.tensors[name] = tensor(self.arrays[name]).to(self.device)
+        return self.tensors[name]
+
+    def unpack(self, node: Any) -> Any:
+        """Return what stands in a node: itself, unless it is ``[kind, ...]``."""
+        if not isinstance(node, list):
+            return node
+        kind, *parts = node
+        if kind == "tensor":
+            name, requires_grad = parts
+            return self.tensor(name).requires_grad_(requires_grad)
+        if kind == "array":
+            return self.arrays[parts[0]]
+        if kind == "dict":
+            return {key: self.unpack(part) for key, part in parts}
+        if kind in ("list", "tuple"):
+            found = map(self.unpack, parts)
+            return list(found) if kind == "list" else tuple(found)
+        raise ValueError(f"there is no kind {kind!r}")

@@ -115,6 +115,7 @@ def test_numbers_of_numpy_become_pythons_and_arrays_stay_arrays():
     rng = np.random.default_rng(0)
     array = rng.random((3, 4)).T[:, ::2]  # neither contiguous nor in order
     found = again({"loss": np.float32(0.5), "n": np.int64(3), "array": array, "big": array.astype(">f4")})
+    assert same(again(np.array([1j], np.complex64)), np.array([1j], np.complex64)), "though no tensor may hold them"
     assert same(found["loss"], 0.5)
     assert same(found["n"], 3)
     assert np.array_equal(found["array"], array)
