@@ -341,7 +341,7 @@ def plot_points(points: Tensor, path: str | os.PathLike[str], real: Tensor | Non
     real = points if real is None else real
     for name, some in (("points", points), ("real", real)):
         if given("plot_points", some, name).ndim != 2 or some.shape[1] != 2 or len(some) == 0:
-            raise ValueError(f"plot_points: {name} must be (N, 2) and not empty, not {some.shape}")
+            raise ValueError(f"plot_points: {name} must be (N, 2), not {some.shape}")
         if not some.isfinite().all():
             raise ValueError(f"plot_points: {name} hold NaN or infinity; has the training diverged?")
     figure = Figure(figsize=(5, 5), dpi=120, layout="constrained")

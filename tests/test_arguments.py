@@ -220,7 +220,7 @@ MISUSES = [
     ),
     (lambda: plot.filter_grid(np.ones((4, 3, 3, 3))), TypeError, "filter_grid: weight must be a Tensor, not NumPy's"),
     (lambda: plot.plot_points([1.0], "a.png"), TypeError, "plot_points: points must be a Tensor, not list"),
-    (lambda: plot.plot_points(X[:0, :2], "a.png"), ValueError, "points must be (N, 2) and not empty, not (0, 2)"),
+    (lambda: plot.plot_points(X[:0, :2], "a.png"), ValueError, "points must be (N, 2), not (0, 2)"),
     (lambda: plot.plot_points(X[:, :2] / 0, "a.png"), ValueError, "plot_points: points hold NaN or infinity"),
     (lambda: plot.plot_curves(3, "a.png"), TypeError, "plot_curves: a log is a path, a list of dicts"),
     (lambda: plot.plot_curves([1], "a.png"), TypeError, "a list of dicts or a dict of lists, not [1]"),
