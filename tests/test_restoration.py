@@ -81,6 +81,10 @@ def test_psnr_is_of_each_image_and_knows_the_range():
         (lambda x: psnr(x, x, "1"), "psnr: data_range must be a number at least 0, not '1'"),
         (lambda x: psnr(x, None), "psnr: b must be an array of numbers, not NoneType"),
         (lambda x: psnr(x.bool(), (255 * x).to(minigen.uint8)), "psnr: integers from .*; bytes have data_range=255"),
+        (
+            lambda x: psnr(0 * x.long(), 0 * x.long() + 9),
+            "psnr: integers from 0 to 9 are further apart than data_range=1",
+        ),
         (lambda x: ssim("x", x), "ssim: a must be an array of numbers, not str"),
         (lambda x: luma((255 * x).to(minigen.uint8)), r"luma: images must be floats .* by x / 255"),
         (lambda x: luma([["a"]]), "luma: images must be an array of numbers"),

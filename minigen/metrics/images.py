@@ -47,12 +47,12 @@ def psnr(a: Any, b: Any, data_range: float = 1.0) -> Tensor:
     a, b = check_pairs("psnr", a, b)
     if check_number("psnr", "data_range", data_range, low=0.0) in (0.0, math.inf):
         raise ValueError(f"psnr: data_range must be positive and finite, not {data_range!r}")
-    for images in (a, b):
-        if not images.is_floating_point() and images.max().item() - images.min().item() > data_range:
-            raise ValueError(
-                f"psnr: integers from {images.min().item()} to {images.max().item()} are further apart than "
-                f"data_range={data_range:g}; bytes have data_range=255"
-            )
+    ends = [end.item() for x in (a, b) if not x.is_floating_point() for end in (x.min(), x.max())]
+    if ends and max(ends) - min(ends) > data_range:
+        raise ValueError(
+            f"psnr: integers from {min(ends)} to {max(ends)} are further apart than data_range={data_range:g}; "
+            "bytes have data_range=255"
+        )
     error = ((a.double() - b.double()) ** 2).mean((1, 2, 3))  # (N, C, H, W) -> (N,)
     return 10 * (data_range**2 / error).log10()
 
