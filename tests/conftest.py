@@ -35,6 +35,11 @@ def pytest_configure(config):
         raise pytest.UsageError(f"MINIGEN_REQUIRE: {sorted(unknown)} is unknown; it names {sorted(REQUIRABLE)}")
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Name a test after its argument, not its bytes: packed bytes hold the time, and workers must agree on names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session):
     """Spare the garbage collector the 20,000 tests themselves, which it would look through again and again."""
