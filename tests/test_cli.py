@@ -64,6 +64,8 @@ def test_train_then_sample(trained, elsewhere, capsys):
     assert main(["sample", str(trained), "--n", "6", "--out", "grid.png"]) == 0
     assert "6 images in grid.png" in capsys.readouterr().out
     first = (elsewhere / "grid.png").read_bytes()
+    main(["sample", str(trained), "--n", "1", "--out", "one.png"])
+    assert "1 image in one.png" in capsys.readouterr().out
     main(["sample", str(trained), "--n", "6", "--out", "again.png"])
     main(["sample", str(trained), "--n", "6", "--seed", "1", "--out", "other.png"])
     assert (elsewhere / "again.png").read_bytes() == first

@@ -144,6 +144,31 @@ def test_no_step_is_taken_on_what_is_no_batch(name, shape, wrong):
             call()
 
 
+@pytest.mark.parametrize("name", models.SYSTEMS)
+def test_images_of_another_range_are_refused_and_noise_on_them_is_not(name):
+    system = make(name)
+    images, labels = batch_for(system)
+    low, high = system.value_range
+    for wrong, words in (
+        (images * 0 + 255, "goes from 255 to 255; bytes become such by x / "),
+        (images * math.nan, "NaN"),
+    ):
+        for call in (system.training_step, lambda batch: system.evaluate([batch])):
+            with pytest.raises(ValueError, match=f"^{name}: .*images.*{words}"):
+                call((wrong, labels))
+    if low < 0:  # from 0 on they may be probabilities
+        noisy = images.clone()
+        noisy[0, 0, 0, :2] = minigen.tensor([low - (high - low), high + (high - low)])
+        assert all(math.isfinite(loss.item()) for loss in system.training_step((noisy, labels)).values())
+
+
+def test_an_iwae_draws_pixels_from_probabilities_only():
+    with pytest.raises(
+        ValueError, match=r"^iwae: images must lie in \[0, 1\], but goes from -1 to 1; their grey levels"
+    ):
+        make("iwae").training_step(minigen.linspace(-1, 1, 784).reshape(1, 1, 28, 28))
+
+
 @pytest.mark.parametrize("name", [name for name, kind in models.SYSTEMS.items() if kind.needs_labels])
 def test_who_learns_from_labels_wants_one_an_image(name):
     system = make(name)

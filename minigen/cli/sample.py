@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         with user_input():
             save_samples(system, samples, out, nrow=arguments.nrow)
         found = {"images": arguments.n, "file": str(out), "kinds": []}
-        report(arguments, found, f"{arguments.n} images in {out}")
+        report(arguments, found, f"{counted(arguments.n)} in {out}")
     elif system.restores:
         folder = Path(arguments.path)
         with user_input():
@@ -79,7 +79,11 @@ def run(arguments: argparse.Namespace) -> int:
             images = first_samples(load_samples(config, type(system), train=False, shape=system.shape), arguments.n)
             kinds = save_restored(system, images, out)
         found = {"images": len(images), "file": str(out), "kinds": kinds}
-        report(arguments, found, f"{len(images)} images in {out}, each as: {', '.join(kinds)}")
+        report(arguments, found, f"{counted(len(images))} in {out}, each as: {', '.join(kinds)}")
     else:
         raise CommandError(f"{arguments.path}: {system.name} draws no images; see what it can with: minigen evaluate")
     return 0
+
+
+def counted(n: int) -> str:
+    return "1 image" if n == 1 else f"{n} images"

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import minigen
 from minigen import Tensor
 from minigen.functional.arguments import check_integer
+from minigen.functional.reduction import check_range
 
 if TYPE_CHECKING:
     from minigen.models.system import System
 
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a table"}
 KINDS |= {list: "a list", tuple: "a list"}
+FAR_OUT = 10  # Bytes lie over 100 ranges outside; noise on images, or another way to normalise them, only a few.
 
 
 def check_shape(system: type[System], shape: Any) -> None:
@@ -106,7 +108,9 @@ def images_for(system: System, batch: Any) -> Tensor:
     TypeError
         If it is no batch.
     ValueError
-        If it is empty, or its samples are none of the system's; height and width are left to the networks.
+        If it is empty, or its samples are none of the system's (height and width are left to the networks), or images
+        lie more than `FAR_OUT` times the length of ``value_range`` outside of it (looked at on the host only): what
+        is off by less is a finding of the doctor.
 
     Examples
     --------
@@ -127,6 +131,10 @@ def images_for(system: System, batch: Any) -> Tensor:
     if len(shape) != axes or 0 in shape or shape[1] not in channels:
         hint = "; one sample becomes a batch by x[None]" if len(shape) < axes else ""
         raise ValueError(f"{system.name}: a batch must be {wanted}, not {shape}{hint}")
+    low, high = system.value_range
+    if axes == 4:
+        remedy = "bytes become such by x / 255" if low == 0 else "bytes become such by x / 127.5 - 1"
+        check_range(system.name, "images", images, remedy, low, high, slack=FAR_OUT * (high - low))
     return images.to(system.device)
 
 
