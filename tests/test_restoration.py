@@ -514,7 +514,7 @@ def test_pictures_of_ones_own_are_restored_by_a_system_that_learned_from_others(
     run, small = str(tmp_path / "run"), "--data shapes --images 40 --filters1 2 --steps 1 --quiet"
     assert main(f"train super_resolution {small} --out {run}".split()) == 0
     assert main(["sample", run, "--data", str(photos), "--out", str(tmp_path / "own.png"), "--n", "1"]) == 0
-    assert "1 images in" in capsys.readouterr().out
+    assert "1 image in" in capsys.readouterr().out
     with Image.open(tmp_path / "own.png") as picture, Image.open(photos / "0.png") as own:
         width, height = (side // 3 * 3 for side in own.size)
         assert picture.size == (3 * (width + 2) + 2, height + 4)  # bicubic, network, original, and lines between them

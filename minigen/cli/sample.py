@@ -86,4 +86,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def counted(n: int) -> str:
+    """Say how many images there are."""
     return "1 image" if n == 1 else f"{n} images"
