@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
 
 def in_a_process(*arguments, **options):
     command = [sys.executable, "-m", "minigen", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
 
 
 def refused(capsys, *arguments):
@@ -161,7 +161,7 @@ def test_version_and_help_without_a_command(capsys):
 def test_help_loads_no_heavy_library():
     program = "import sys\nfrom minigen.cli import main\ntry: main(['train', '--help'])\nexcept SystemExit: pass\n"
     program += "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=True)
     assert "minigen train" in run.stdout
     assert not set(run.stderr.split()) & {"matplotlib", "PIL", "pooch", "tqdm", "cupy"}
 
@@ -282,7 +282,7 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(size, elsewhere):
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes end differently")
 def test_a_reader_who_leaves_is_no_error():
     command = f"{sys.executable} -m minigen list | true"
-    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
     assert run.stderr == ""
 
 
