@@ -150,7 +150,7 @@ def test_images_of_another_range_are_refused_and_noise_on_them_is_not(name):
     images, labels = batch_for(system)
     low, high = system.value_range
     for wrong, words in (
-        (images * 0 + 255, "goes from 255 to 255; bytes become such by x / "),
+        (images * 0 + 255, "go from 255 to 255; bytes become such by x / "),
         (images * math.nan, "NaN"),
     ):
         for call in (system.training_step, lambda batch: system.evaluate([batch])):
@@ -163,9 +163,7 @@ def test_images_of_another_range_are_refused_and_noise_on_them_is_not(name):
 
 
 def test_an_iwae_draws_pixels_from_probabilities_only():
-    with pytest.raises(
-        ValueError, match=r"^iwae: images must lie in \[0, 1\], but goes from -1 to 1; their grey levels"
-    ):
+    with pytest.raises(ValueError, match=r"^iwae: images must lie in \[0, 1\], but go from -1 to 1; their grey levels"):
         make("iwae").training_step(minigen.linspace(-1, 1, 784).reshape(1, 1, 28, 28))
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import minigen
 from minigen import Tensor
 from minigen.functional.arguments import check_integer
-from minigen.functional.reduction import check_range
 
 if TYPE_CHECKING:
     from minigen.models.system import System
@@ -134,8 +133,27 @@ def images_for(system: System, batch: Any) -> Tensor:
     low, high = system.value_range
     if axes == 4:
         remedy = "bytes become such by x / 255" if low == 0 else "bytes become such by x / 127.5 - 1"
-        check_range(system.name, "images", images, remedy, low, high, slack=FAR_OUT * (high - low))
+        check_values(system.name, images, low, high, remedy, slack=FAR_OUT * (high - low))
     return images.to(system.device)
+
+
+def check_values(system: str, images: Tensor, low: float, high: float, remedy: str, slack: float = 0.0) -> None:
+    """Refuse images with a NaN, or values more than ``slack`` outside [low, high]; on a GPU that would mean waiting.
+
+    Raises
+    ------
+    ValueError
+        Naming the values.
+    """
+    if images.device.type != "cpu":
+        return
+    smallest, largest = images.min().item(), images.max().item()
+    if math.isnan(smallest) or math.isnan(largest):
+        raise ValueError(f"{system}: images hold a NaN; images.isnan().nonzero() says where")
+    if smallest < low - slack or largest > high + slack:
+        raise ValueError(
+            f"{system}: images must lie in [{low:g}, {high:g}], but go from {smallest:g} to {largest:g}; {remedy}"
+        )
 
 
 def pairs_for(system: System, batch: Any) -> tuple[Tensor, Tensor]:

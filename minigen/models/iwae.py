@@ -25,8 +25,7 @@ from typing import Any
 import minigen
 import minigen.nn.functional as F
 from minigen import Tensor, nn
-from minigen.functional.reduction import check_range
-from minigen.models.arguments import images_for, noise_for
+from minigen.models.arguments import check_values, images_for, noise_for
 from minigen.models.system import Mean, Shape, System, evaluating, option, standard_normal
 from minigen.models.variational import reparameterise
 from minigen.optim import Adam
@@ -98,7 +97,7 @@ def initialise(network: nn.Module) -> None:
 
 def binarised(x: Tensor) -> Tensor:
     """Draw each pixel black or white, white with its grey level as probability: other images every time (section 5)."""
-    check_range("iwae", "images", x, "their grey levels are probabilities")
+    check_values("iwae", x, 0, 1, "their grey levels are probabilities")
     return (minigen.rand_like(x) < x).to(x.dtype)
 
 
