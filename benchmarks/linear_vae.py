@@ -23,6 +23,7 @@ import numpy as np
 
 import minigen
 import minigen.nn.functional as F
+from benchmarks.torch_side import back_from_torch, copy_to_torch, to_torch, torch_module
 from minigen import Tensor, nn
 from minigen.data import load
 from minigen.models.variational import reparameterise
@@ -65,9 +66,8 @@ class LinearVAE(nn.Module):
         return F.gaussian_nll(self.decoder(z), self.noise_logvar, x) + F.gaussian_kl(mu, logvar)
 
 
-def train(x: Tensor, latent_size: int, *, steps: int = 1000, lr: float = 0.05) -> LinearVAE:
+def train(model: LinearVAE, x: Tensor, *, steps: int = 1000, lr: float = 0.05) -> None:
     """Train on all of x (N, D) in each step, with a step size that ends at 0: the noise of the draws fades."""
-    model = LinearVAE(x.shape[1], latent_size)
     optimizer = Adam(model.parameters(), lr=lr)
     schedule = CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
@@ -75,7 +75,6 @@ def train(x: Tensor, latent_size: int, *, steps: int = 1000, lr: float = 0.05) -
         model.negative_elbo(x).backward()
         optimizer.step()
         schedule.step()
-    return model
 
 
 def compare(model: LinearVAE, data: Tensor) -> Figures:
@@ -127,12 +126,21 @@ def digits(n: int = 2000, dimensions: int = 30) -> Tensor:
 DATA = {"toy": (toy, 3), "mnist": (digits, 5)}  # how it is made, and the number of latents
 
 
-def measure(name: str, seed: int = 0, **settings: float) -> Figures:
-    """Train on one of `DATA` from a seed, and return the figures; the settings are those of `train`."""
+def measure(name: str, seed: int = 0, side: str = "minigen") -> Figures:
+    """Train on one of `DATA` from a seed, with minigen or with PyTorch ("torch"), and return the figures."""
     minigen.manual_seed(seed)
     make, latent_size = DATA[name]
     data = make()
-    return compare(train(data, latent_size, **settings), data)
+    model = LinearVAE(data.shape[1], latent_size)
+    if side == "minigen":
+        train(model, data)
+    else:
+        there = torch_module("benchmarks.linear_vae")
+        twin = there.LinearVAE(data.shape[1], latent_size)
+        copy_to_torch(model, twin)
+        there.train(twin, to_torch(data))
+        back_from_torch(twin, model)
+    return compare(model, data)
 
 
 def main() -> None:
@@ -140,9 +148,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", choices=list(DATA), default="toy")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--side", choices=["minigen", "torch"], default="minigen", help="which library trains")
     arguments = parser.parse_args()
     for seed in range(arguments.seeds):
-        print(json.dumps({"data": arguments.data, "seed": seed, **measure(arguments.data, seed)._asdict()}))
+        found = measure(arguments.data, seed, arguments.side)
+        print(json.dumps({"data": arguments.data, "seed": seed, **found._asdict()}))
 
 
 if __name__ == "__main__":

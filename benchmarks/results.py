@@ -30,14 +30,13 @@ import numpy as np
 
 import minigen
 from benchmarks import results_page
-from benchmarks.ledger import PICTURES, ROWS, Row
+from benchmarks.ledger import PICTURES, ROWS, SIDES, Row
 from minigen.files import atomic_write
 from minigen.training import read_log
 
 ROOT = Path(__file__).parents[1]
 RUNS = Path("runs/results")  # of the folder that the command is called in
 STORE = Path(__file__).with_name("results.json")
-SIDES = ("minigen", "torch")
 # What slows one library's BLAS on some machines and leaves the other alone; users have none of it.
 NOT_A_USERS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -121,10 +120,10 @@ def train(row: Row, seed: int, side: str) -> Path:
 def measure(row: Row, seed: int, side: str) -> dict[str, Any]:
     """Train and judge one run; return what is stored of it."""
     start = time.process_time()
-    what: Any = seed if row.is_program else train(row, seed, side)
+    what: tuple[Any, ...] = (seed, side) if row.is_program else (train(row, seed, side),)
     minigen.manual_seed(0)
-    figures = {name: float(value) for name, value in row.figures(what).items()}
-    seconds = time.process_time() - start if row.is_program else float(seconds_of(what).read_text())
+    figures = {name: float(value) for name, value in row.figures(*what).items()}
+    seconds = time.process_time() - start if row.is_program else float(seconds_of(*what).read_text())
     return {
         "command": row.command,
         "seconds": round(seconds, 1),
@@ -164,7 +163,7 @@ def wanted(store: dict[str, Any], arguments: argparse.Namespace) -> list[tuple[s
         for rank, seed in enumerate(row.seeds):
             sides = [
                 side
-                for side in row.sides
+                for side in SIDES
                 if side in arguments.side and (arguments.again or missing(store, row, seed, side))
             ]
             if sides and (not arguments.seeds or seed in arguments.seeds):

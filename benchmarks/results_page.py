@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.ledger import PICTURES, ROWS, Bar, Row
+from benchmarks.ledger import PICTURES, ROWS, SIDES, Bar, Row
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results.md"
@@ -136,7 +136,7 @@ def summary(store: dict[str, Any]) -> str:
 
 def versions(store: dict[str, Any]) -> str:
     """With what the rows were measured."""
-    found = {run["versions"] for row in ROWS for side in row.sides for run in seeds_of(store, row, side).values()}
+    found = {run["versions"] for row in ROWS for side in SIDES for run in seeds_of(store, row, side).values()}
     return "Measured with " + "; ".join(sorted(found)) + ".\n\n" if found else ""
 
 

@@ -4,7 +4,7 @@ The files of `minigen.models` use only names that PyTorch has too.  Here they ar
 ``torch_models``, with every ``minigen`` in them replaced: tensors, layers and optimizers are PyTorch's.  Initial
 weights, batches and random numbers are those of minigen's own run, number for number; dropout alone draws its masks
 from PyTorch's source.  What comes out is a run's folder like any other: the code that computes minigen's figures
-computes these.
+computes these.  `benchmarks.linear_vae`, which is no system, is read in the same way.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 import minigen
+from minigen import nn
 from minigen.models.system import System
 from minigen.training import Config, build, read_config, write_config
 from minigen.training.checkpoint import checkpoint_path, write_checkpoint
@@ -33,8 +34,17 @@ from minigen.training.state import system_state
 from minigen.training.trainer import to_device
 
 PACKAGE = "torch_models"
-PACKAGES = ("", "functional", "models", "nn", "nn.utils", "optim", "autograd")  # what has modules below it
-MODELS = Path(minigen.__file__).parent / "models"
+PACKAGES = (
+    "",
+    "benchmarks",
+    "functional",
+    "models",
+    "nn",
+    "nn.utils",
+    "optim",
+    "autograd",
+)  # what has modules below it
+SOURCES = {"models": Path(minigen.__file__).parent / "models", "benchmarks": Path(__file__).parent}
 
 
 # --- the package ------------------------------------------------------------------------------------------------------
@@ -47,16 +57,16 @@ class _Finder(importlib.abc.MetaPathFinder):
         package, _, name = fullname.partition(".")
         if package != PACKAGE:
             return None
-        loader = _Systems() if name.partition(".")[0] == "models" else _PyTorch()
+        loader = _Sources() if name.partition(".")[0] in SOURCES else _PyTorch()
         return importlib.util.spec_from_loader(fullname, loader, is_package=name in PACKAGES)
 
 
-class _Systems(importlib.abc.SourceLoader):
-    """Reads a file of `minigen.models` with other imports."""
+class _Sources(importlib.abc.SourceLoader):
+    """Reads a file of `minigen.models`, or of the benchmarks, with other imports."""
 
     def get_filename(self, fullname: str) -> str:
-        name = fullname.removeprefix(f"{PACKAGE}.models").lstrip(".")
-        return str(MODELS / f"{name or '__init__'}.py")
+        folder, _, name = fullname.removeprefix(f"{PACKAGE}.").partition(".")
+        return str(SOURCES[folder] / f"{name or '__init__'}.py")
 
     def get_data(self, path: Any) -> bytes:
         return re.sub(r"\bminigen\b", PACKAGE, Path(path).read_text()).encode()
@@ -73,7 +83,11 @@ class _PyTorch(importlib.abc.Loader):
             vars(module).update(_top(torch))
         elif name == "backend":
             vars(module).update(vars(minigen.backend))
-        elif name.partition(".")[0] in ("metrics", "functional"):  # what models use is made of tensor methods
+        elif name.partition(".")[0] in (
+            "metrics",
+            "functional",
+            "data",
+        ):  # what is used of them is made of tensor methods
             vars(module).update(vars(importlib.import_module(f"minigen.{name}")))
         elif name == "nn":
             vars(module).update({key: value for key, value in vars(torch.nn).items() if key[0] != "_"})
@@ -127,14 +141,19 @@ def _likelihoods(torch: Any) -> dict[str, Any]:
     return {"bernoulli_nll": bernoulli_nll, "gaussian_nll": gaussian_nll, "gaussian_kl": gaussian_kl}
 
 
-def torch_twin(system: System) -> Any:
-    """Return the PyTorch system with the options and the weights of a minigen one."""
+def torch_module(name: str) -> ModuleType:
+    """Return a module, ``models.dcgan`` for instance, as it reads with PyTorch in minigen's place."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-    module = importlib.import_module(type(system).__module__.replace("minigen", PACKAGE))
+    return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+def torch_twin(system: System) -> Any:
+    """Return the PyTorch system with the options and the weights of a minigen one."""
+    module = torch_module(type(system).__module__.removeprefix("minigen."))
     kind = getattr(module, type(system).__name__)
     twin = kind(kind.Options(**dataclasses.asdict(system.options)), shape=system.shape, classes=system.classes)
-    twin.load_state_dict({name: to_torch(value) for name, value in system.state_dict().items()})
+    copy_to_torch(system, twin)
     return twin
 
 
@@ -152,9 +171,14 @@ def as_floats(values: dict[str, Any]) -> dict[str, float]:
     return {name: float(value.detach()) if hasattr(value, "detach") else float(value) for name, value in values.items()}
 
 
-def back_from_torch(twin: Any, system: System) -> None:
-    """Write the weights of a PyTorch system into the minigen one."""
-    system.load_state_dict({name: minigen.from_numpy(value.numpy()) for name, value in twin.state_dict().items()})
+def copy_to_torch(module: nn.Module, twin: Any) -> None:
+    """Write the weights of a minigen module into its PyTorch twin."""
+    twin.load_state_dict({name: to_torch(value) for name, value in module.state_dict().items()})
+
+
+def back_from_torch(twin: Any, module: nn.Module) -> None:
+    """Write the weights of a PyTorch module into the minigen one."""
+    module.load_state_dict({name: minigen.from_numpy(value.numpy()) for name, value in twin.state_dict().items()})
 
 
 # --- a run ------------------------------------------------------------------------------------------------------------

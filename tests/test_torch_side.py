@@ -58,6 +58,13 @@ def test_a_twin_begins_with_the_same_weights_and_trains_into_a_run(tmp_path):
     assert [record["step"] for record in records] == [1, 2, 3]
 
 
+def test_a_linear_vae_ends_at_the_same_place():
+    from benchmarks import linear_vae
+
+    ours, theirs = (linear_vae.measure("toy", side=side) for side in ("minigen", "torch"))
+    assert ours._asdict() == pytest.approx(theirs._asdict(), rel=1e-4, abs=1e-6)
+
+
 @pytest.mark.parametrize(("steps", "epochs", "ends"), [(3, None, 3), (None, 2.5, 25), (30, 2, 20), (10, 2, 10)])
 def test_a_twin_trains_as_long(steps, epochs, ends):
     from minigen.training import Config
