@@ -34,17 +34,10 @@ from minigen.training.state import system_state
 from minigen.training.trainer import to_device
 
 PACKAGE = "torch_models"
-PACKAGES = (
-    "",
-    "benchmarks",
-    "functional",
-    "models",
-    "nn",
-    "nn.utils",
-    "optim",
-    "autograd",
-)  # what has modules below it
+# What has modules below it; where those are read that stand in files of ours; whose functions work on any tensor.
+PACKAGES = ("", "benchmarks", "functional", "models", "nn", "nn.utils", "optim", "autograd")
 SOURCES = {"models": Path(minigen.__file__).parent / "models", "benchmarks": Path(__file__).parent}
+SHARED = ("data", "functional", "metrics")
 
 
 # --- the package ------------------------------------------------------------------------------------------------------
@@ -83,11 +76,7 @@ class _PyTorch(importlib.abc.Loader):
             vars(module).update(_top(torch))
         elif name == "backend":
             vars(module).update(vars(minigen.backend))
-        elif name.partition(".")[0] in (
-            "metrics",
-            "functional",
-            "data",
-        ):  # what is used of them is made of tensor methods
+        elif name.partition(".")[0] in SHARED:
             vars(module).update(vars(importlib.import_module(f"minigen.{name}")))
         elif name == "nn":
             vars(module).update({key: value for key, value in vars(torch.nn).items() if key[0] != "_"})
