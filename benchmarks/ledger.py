@@ -182,7 +182,6 @@ def beta_row(before: float | None, beta: float) -> Row:
         f"beta_vae --data shapes --beta {beta} --epochs 15",
         factors,
         () if before is None else (Bar("rate", "<=", 1, of=of), Bar("distortion", ">=", 1, of=of)),
-        seeds=(0,),
     )
 
 
@@ -204,7 +203,7 @@ ROWS: tuple[Row, ...] = (
         published="106.66 nats at epoch 7, grey-level (pytorch/examples, pull request 1416)",
         note="Nats per grey-level image: 15 to 20 above those of binarised ones."),
     Row("vae-20", "vae --data mnist --epochs 20", with_own(digits, "nats"), (Bar("nats", "<=", 105),)),
-    Row("iwae", "iwae --data mnist --k 5 --epochs 5", bounds, (Bar("in_order", ">=", 1),), seeds=(0,),
+    Row("iwae", "iwae --data mnist --k 5 --epochs 5", bounds, (Bar("in_order", ">=", 1),),
         published="after 3,280 epochs, k = 5, L_5000: 85.54 nats, binarised (Burda et al. 2016, table 1)",
         note="-L_k on 1,000 binarised test images, in nats, for 1, 5, 50 and 5,000 draws of z."),
     Row("cvae", "cvae --data mnist --epochs 5", digits,
@@ -216,7 +215,7 @@ ROWS: tuple[Row, ...] = (
     Row("wgan_gp-grid", "wgan_gp --data grid-25 --images 100000 --batch-size 128 --steps 45000 --ema 0.999", points,
         COVERED),
     Row("super_resolution", "super_resolution --data {data}/superres/CBSD68-part --test-data {data}/superres/Set5 "
-        "--steps 10000", evaluated, (Bar("gain", ">=", 1),), seeds=(0,),
+        "--steps 10000", evaluated, (Bar("gain", ">=", 1),),
         published="Set5 x3, PSNR on Y: bicubic 30.39 dB, ESPCN 32.55 dB (with more images to learn from)",
         note="The picture, a photograph of neither set: enlarged by bicubic interpolation, by the network, and as it "
         "was.  Those of Set5 may not be passed on: `minigen sample runs/results/super_resolution-0`."),
@@ -224,7 +223,7 @@ ROWS: tuple[Row, ...] = (
         (Bar("gain", ">=", 4), Bar("read_filled", ">=", 0.9)), note="Holes of 12x12 pixels at a random place.  "
         "Pictures, with originals that may not be passed on: `minigen sample runs/results/inpainting-mnist-0`."),
     Row("inpainting-facades", "inpainting --data {runs}/facades-train --test-data {runs}/facades-test --image-size 64 "
-        "--hole 24 --depth 3 --batch-size 16 --steps 1000 --decay-steps 1000", evaluated, seeds=(0,),
+        "--hole 24 --depth 3 --batch-size 16 --steps 1000 --decay-steps 1000", evaluated,
         note="Photographs of facades at 64x64, 120 to learn from and 30 to test on; holes of 24x24 pixels.  "
         "Pictures, with originals that may not be passed on: `minigen sample runs/results/inpainting-facades-0`."),
     Row("dcgan", "dcgan --data mnist --epochs 10", digits, (*GAME, Bar("fid", "<=", 0.5, of="vae-20")), seeds=(0,)),
