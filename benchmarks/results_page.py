@@ -61,16 +61,26 @@ def limit(store: dict[str, Any], row: Row, bar: Bar) -> float | None:
 
 def met(store: dict[str, Any], row: Row, bar: Bar) -> bool | None:
     """Whether a bar is met; None while a figure or a seed is missing."""
-    found, line = values(store, row, "minigen", bar.figure), limit(store, row, bar)
-    if not found or line is None:
+    pairs = pairs_of(store, row, bar)
+    if not pairs:
         return None
-    value = counted(found, bar)
     if bar.relation == "within":
-        held = abs(value - line) <= bar.limit
+        held = all(abs(value - line) <= bar.limit for value, line in pairs)
     else:
-        held = value <= line if bar.relation == "<=" else value >= line
+        held = all(value <= line if bar.relation == "<=" else value >= line for value, line in pairs)
     decided = complete(store, row, bar) or not (held or bar.of or bar.mean)  # one bad seed is enough
     return held if decided else None
+
+
+def pairs_of(store: dict[str, Any], row: Row, bar: Bar) -> list[tuple[float, float]]:
+    """What is reached, and the number it is held against: once, or for each seed that both rows have."""
+    if bar.by_seed:
+        ours, theirs = seeds_of(store, row, "minigen"), seeds_of(store, bar.of, "minigen")
+        name = bar.figure
+        both = [(ours[seed]["figures"], theirs[seed]["figures"]) for seed in ours if seed in theirs]
+        return [(one[name], bar.limit * other[name]) for one, other in both]
+    found, line = values(store, row, "minigen", bar.figure), limit(store, row, bar)
+    return [(counted(found, bar), line)] if found and line is not None else []
 
 
 def complete(store: dict[str, Any], row: Row, bar: Bar) -> bool:
@@ -87,7 +97,7 @@ def in_words(bar: Bar) -> str:
     if bar.relation == "within":
         return f"within {bar.limit:g} of {whose}"
     times = f"{bar.limit:g} x " if bar.of and bar.limit != 1 else ("" if bar.of else f"{bar.limit:g}")
-    return f"{bar.relation} {times}{whose}"
+    return f"{bar.relation} {times}{whose}" + (", each seed" if bar.by_seed else "")
 
 
 def numbers(found: list[float], bar: Bar | None) -> str:

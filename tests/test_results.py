@@ -73,6 +73,18 @@ def test_a_bar_may_be_another_row():
     assert results_page.in_words(Bar("nats", "<=", 0.5, of="other")) == "<= 0.5 x that of other"
 
 
+@pytest.mark.parametrize(
+    ("ours", "expected"), [([100.0, 50.0], True), ([100.0, 39.0], False), ([80.0, 50.0], False), ([100.0], None)]
+)
+def test_a_bar_may_be_another_row_seed_by_seed(ours, expected, monkeypatch):
+    other = OTHER._replace(seeds=(0, 1))
+    monkeypatch.setattr(results_page, "ROWS", (ROW, other))
+    store = stored([{"nats": x} for x in ours]) | stored([{"nats": 90.0}, {"nats": 40.0}], other)
+    bar = Bar("nats", ">=", 1, of="other", by_seed=True)
+    assert results_page.met(store, ROW, bar) is expected
+    assert results_page.in_words(bar) == ">= that of other, each seed"
+
+
 def test_what_an_older_command_gave_does_not_count():
     store = stored([{"nats": 100.0}])
     assert not results.missing(store, ROW, 0, "minigen")
