@@ -226,7 +226,7 @@ ROWS: tuple[Row, ...] = (
         (Bar("gain", ">=", 4), Bar("read_filled", ">=", 0.9)), note="Holes of 12x12 pixels at a random place.  "
         "Pictures, with originals that may not be passed on: `minigen sample runs/results/inpainting-mnist-0`."),
     Row("inpainting-facades", "inpainting --data {runs}/facades-train --test-data {runs}/facades-test --image-size 64 "
-        "--hole 24 --depth 3 --batch-size 16 --steps 1000 --decay-steps 1000", evaluated,
+        "--hole 24 --depth 3 --batch-size 16 --steps 1000 --decay-steps 1000", evaluated, seeds=(0,),
         note="Photographs of facades at 64x64, 120 to learn from and 30 to test on; holes of 24x24 pixels.  "
         "Pictures, with originals that may not be passed on: `minigen sample runs/results/inpainting-facades-0`."),
     Row("dcgan", "dcgan --data mnist --epochs 10", digits, (*GAME, Bar("fid", "<=", 0.5, of="vae-20")), seeds=(0,)),
